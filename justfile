@@ -1,0 +1,21 @@
+# Each recipe is one line over a command that the README or CONTRIBUTING.md gives.
+
+# Open the console on the built-in fleet
+run *ARGS:
+    python3 -m venv .venv && .venv/bin/pip install -q -e . && .venv/bin/python -m runtime {{ ARGS }}
+
+# Run the tests
+test *ARGS:
+    python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/pytest {{ ARGS }}
+
+# Lint, formatting, types, imports
+check:
+    .venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports
+
+# Measure against the floors
+bench:
+    for file in kernel stdio startup; do .venv/bin/python benchmarks/$file.py; done
+
+# Install the foreign servers, then test against them
+interop *ARGS:
+    tests/interop/install.sh && GREENROOM_REQUIRE_PEERS=1 .venv/bin/pytest tests/interop {{ ARGS }}
