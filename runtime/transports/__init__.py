@@ -1,0 +1,91 @@
+"""Ways to reach a server, each a channel of messages with the same promises.
+
+This module holds the contract and its errors and imports nothing but Trio and attrs; each transport is
+a module of its own (``stdio``, ``memory``, ...), imported by whoever opens it.
+"""
+
+from abc import abstractmethod
+from typing import final
+
+import trio
+from attrs import define
+
+__all__ = ["LineTooLong", "NoiseBudgetSpent", "Transport"]
+
+
+class Transport(trio.abc.Channel[bytes]):
+    """A two-way channel of messages, one JSON-RPC message each.
+
+    A message sent ends in its ``\\n`` (the form the protocol encodes it in); a message received comes
+    without it. Whatever the peer does, the same holds: order is kept, a cancelled call loses and duplicates
+    nothing, memory is bounded, a peer that stops reading delays only its own senders, and closing twice is
+    closing once. One task at a time may receive; any number may send.
+    """
+
+    @abstractmethod
+    def send_nowait(self, message: bytes) -> None:
+        """Queues a message for the next write; all that one scheduler pass queues leaves in one write.
+
+        Raises `trio.WouldBlock` while more bytes are queued than the transport's bound (into an empty queue
+        one message is always taken, whatever its size), `trio.ClosedResourceError` after `aclose`, and
+        `trio.BrokenResourceError` once the peer can no longer read. Queued does not mean read.
+        """
+
+    @abstractmethod
+    async def send(self, message: bytes) -> None:
+        """Like `send_nowait`, but waits for room instead of raising `trio.WouldBlock`, in the order of calls.
+
+        Cancelled, it has sent nothing.
+        """
+
+    @abstractmethod
+    async def receive(self) -> bytes:
+        """The next message. Raises as `receive_batch` does."""
+
+    @abstractmethod
+    async def receive_batch(self) -> list[bytes]:
+        """All messages that have arrived, at least one, at the price of one checkpoint.
+
+        Raises `trio.EndOfChannel` when the peer has ended its side, `trio.ClosedResourceError` after
+        `aclose`, also in a task that was waiting here, and `trio.BrokenResourceError` when the stream can
+        no longer be understood (`LineTooLong`, `NoiseBudgetSpent`). What arrived before such an end is
+        delivered first.
+        """
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Ends the connection and all that belongs to it; idempotent. Cancelled, it ends them without grace."""
+
+
+@final
+@define(eq=False)
+class LineTooLong(trio.BrokenResourceError):
+    """The peer sent a line of more than `limit` bytes; it was dropped, and what follows cannot be trusted.
+
+    `excerpt` is how the line begins.
+    """
+
+    limit: int
+    excerpt: str
+
+    def __str__(self) -> str:
+        return f"a line of more than {self.limit} bytes, which begins {self.excerpt!r}"
+
+
+@final
+@define(eq=False)
+class NoiseBudgetSpent(trio.BrokenResourceError):
+    """The peer wrote more than `budget` lines in a row that are no messages: it speaks something else.
+
+    `samples` are the last of those lines, shortened.
+    """
+
+    budget: int
+    samples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        last = self.samples[-1] if self.samples else ""
+        return (
+            f"more than {self.budget} lines in a row that are no JSON-RPC messages, the last of them {last!r}; "
+            "a server must write its log to stderr, not to stdout"
+        )
