@@ -1,0 +1,205 @@
+"""The JSON-RPC 2.0 envelope: one line of bytes to one frozen value and back.
+
+Bodies stay `msgspec.Raw`: a relay passes them on untouched, a typed reader decodes them once. Ids keep type
+and value, integers of any size included. The envelope itself is decoded into a private msgspec struct, three
+times as fast as into attrs; nobody outside this package sees it.
+
+A ``Raw`` that came out of a line holds that line in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+from attrs import frozen
+from msgspec import UNSET, Raw, UnsetType
+
+from .errors import InvalidMessage, excerpt
+
+__all__ = [
+    "Body",
+    "ErrorResponse",
+    "JsonRpcError",
+    "Message",
+    "Notification",
+    "Request",
+    "RequestId",
+    "Response",
+    "decode",
+    "encode_error",
+    "encode_notification",
+    "encode_request",
+    "encode_response",
+]
+
+RequestId: TypeAlias = int | str
+Body: TypeAlias = Mapping[str, Any] | Raw
+"""Params or a result on their way out: a mapping of JSON values (``Raw`` among them), or JSON as it is."""
+
+_ABSENT = Raw()
+
+
+@frozen
+class JsonRpcError:
+    """The ``error`` of a response, as a value; ``data`` is whatever JSON the peer added."""
+
+    code: int
+    message: str
+    data: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code})"
+
+
+@frozen
+class Request:
+    id: RequestId
+    method: str
+    params: Raw | None
+
+
+@frozen
+class Notification:
+    method: str
+    params: Raw | None
+
+
+@frozen
+class Response:
+    id: RequestId
+    result: Raw
+
+
+@frozen
+class ErrorResponse:
+    id: RequestId | None
+    """None: the peer could not tell which request it means."""
+    error: JsonRpcError
+
+
+Message: TypeAlias = Request | Notification | Response | ErrorResponse
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """Any message, undiscriminated. Absent bodies are empty."""
+
+    jsonrpc: str = ""
+    id: int | str | UnsetType | None = UNSET
+    method: str | None = None
+    params: Raw = _ABSENT
+    result: Raw = _ABSENT
+    error: Raw = _ABSENT
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: str = ""
+    data: Any = None
+
+
+_decode_envelope = msgspec.json.Decoder(Envelope).decode
+_decode_error = msgspec.json.Decoder(_Error).decode
+encode_json = msgspec.json.Encoder().encode
+
+# What msgspec raises on bytes from outside: also for broken UTF-8 and for nesting past its bound.
+MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def read_envelope(line: bytes) -> Envelope:
+    """Decode and check what all four kinds of message share.
+
+    Raises:
+        InvalidMessage: ``line`` is not JSON, not one object, or not JSON-RPC 2.0.
+    """
+    try:
+        envelope = _decode_envelope(line)
+    except MALFORMED as error:
+        raise InvalidMessage(str(error), excerpt(line)) from None
+    if envelope.jsonrpc != "2.0":
+        raise InvalidMessage("'jsonrpc' is not \"2.0\"", excerpt(line))
+    return envelope
+
+
+def read_error(raw: Raw, line: bytes) -> JsonRpcError:
+    """The error object of a response.
+
+    Raises:
+        InvalidMessage: it has no integer ``code``, or a ``message`` that is no string.
+    """
+    try:
+        error = _decode_error(raw)
+    except MALFORMED as problem:
+        raise InvalidMessage(f"error object: {problem}", excerpt(line)) from None
+    return JsonRpcError(error.code, error.message, error.data)
+
+
+def classify(envelope: Envelope, line: bytes) -> Message:
+    """Which of the four kinds a message is. A null ``params``, ``method`` or ``error`` counts as absent.
+
+    Raises:
+        InvalidMessage: it is none of them.
+    """
+    id = envelope.id
+    if envelope.method is not None:
+        params = None if not envelope.params or bytes(envelope.params) == b"null" else envelope.params
+        if id is UNSET:
+            return Notification(envelope.method, params)
+        if id is None:
+            raise InvalidMessage("the id of a request is null", excerpt(line))
+        return Request(id, envelope.method, params)
+    failed = bool(envelope.error) and bytes(envelope.error) != b"null"
+    if failed and not envelope.result:
+        return ErrorResponse(None if id is UNSET else id, read_error(envelope.error, line))
+    if failed or not envelope.result:
+        raise InvalidMessage("not exactly one of 'method', 'result' and 'error'", excerpt(line))
+    if id is None or id is UNSET:
+        raise InvalidMessage("a result without an id", excerpt(line))
+    return Response(id, envelope.result)
+
+
+def decode(line: bytes) -> Message:
+    """Decode one message, bodies left raw.
+
+    Args:
+        line: one JSON object; a trailing ``\\r`` or other whitespace around it is allowed.
+    Raises:
+        InvalidMessage: it is no JSON-RPC 2.0 message; batches included (they exist in 2025-03-26 only).
+    """
+    return classify(read_envelope(line), line)
+
+
+def finish(data: bytes) -> bytes:
+    """One line: JSON allows raw line ends only between tokens, and only a caller's `Raw` can bring one."""
+    if b"\n" in data or b"\r" in data:
+        data = data.replace(b"\r", b" ").replace(b"\n", b" ")
+    return data + b"\n"
+
+
+def encode_request(id: RequestId, method: str, params: Body | None = None) -> bytes:
+    """One request as one line, ``b"\\n"`` included."""
+    if params is None:
+        return finish(encode_json({"jsonrpc": "2.0", "id": id, "method": method}))
+    return finish(encode_json({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+
+
+def encode_notification(method: str, params: Body | None = None) -> bytes:
+    """One notification as one line, ``b"\\n"`` included."""
+    if params is None:
+        return finish(encode_json({"jsonrpc": "2.0", "method": method}))
+    return finish(encode_json({"jsonrpc": "2.0", "method": method, "params": params}))
+
+
+def encode_response(id: RequestId, result: Body) -> bytes:
+    """One successful answer as one line, ``b"\\n"`` included."""
+    return finish(encode_json({"jsonrpc": "2.0", "id": id, "result": result}))
+
+
+def encode_error(id: RequestId | None, error: JsonRpcError) -> bytes:
+    """One failed answer as one line, ``b"\\n"`` included. No id, no ``id`` member (2025-11-25 and later)."""
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.data is not None:
+        body["data"] = error.data
+    head: dict[str, Any] = {"jsonrpc": "2.0"} if id is None else {"jsonrpc": "2.0", "id": id}
+    return finish(encode_json({**head, "error": body}))

@@ -1,0 +1,41 @@
+"""Revisions of MCP, their two eras, and the reserved names of the modern envelope."""
+
+from enum import Enum
+from typing import Final, Literal, TypeAlias
+
+__all__ = [
+    "CLIENT_CAPABILITIES",
+    "CLIENT_INFO",
+    "LEGACY_VERSIONS",
+    "MODERN_VERSION",
+    "PROTOCOL_VERSION",
+    "SERVER_INFO",
+    "Era",
+    "EraChoice",
+]
+
+MODERN_VERSION: Final = "2026-07-28"
+"""The one modern revision that is spoken here."""
+
+LEGACY_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+"""The revisions that start with ``initialize``, newest first."""
+
+PROTOCOL_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
+CLIENT_INFO: Final = "io.modelcontextprotocol/clientInfo"
+CLIENT_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
+SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
+
+
+class Era(Enum):
+    """How a connection agrees on what it speaks.
+
+    *Modern* (2026-07-28 and later): no handshake, every request carries its envelope in ``_meta``.
+    *Legacy* (2024-11-05 to 2025-11-25): ``initialize`` comes first and binds the connection.
+    """
+
+    MODERN = "modern"
+    LEGACY = "legacy"
+
+
+EraChoice: TypeAlias = Literal["auto", "modern", "legacy"]
+"""Which eras a client may use; ``auto`` asks ``server/discover`` first and falls back to ``initialize``."""
