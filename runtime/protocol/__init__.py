@@ -61,17 +61,20 @@ from .messages import (
     ToolAnnotations,
     UnknownContent,
 )
+from .server import Asked, CancelRequested, ServerConnection, ServerEvent
 from .state import State
 from .versions import LEGACY_VERSIONS, MODERN_VERSION, Era, EraChoice
-from .wire import from_wire, result_from_wire, to_wire
+from .wire import from_wire, result_from_wire, to_wire, warm_up
 
 __all__ = [
     "LEGACY_VERSIONS",
     "MODERN_VERSION",
     "Answered",
+    "Asked",
     "AudioContent",
     "Body",
     "CallToolResult",
+    "CancelRequested",
     "Cancelled",
     "ClientCapabilities",
     "ClientConnection",
@@ -108,6 +111,8 @@ __all__ = [
     "Response",
     "Send",
     "ServerCapabilities",
+    "ServerConnection",
+    "ServerEvent",
     "State",
     "TextContent",
     "Tool",
@@ -124,4 +129,5 @@ __all__ = [
     "from_wire",
     "result_from_wire",
     "to_wire",
+    "warm_up",
 ]

@@ -1,7 +1,8 @@
 """The client's end of a connection: lines in, events out; what to send, bytes out. No I/O, no clock.
 
 The driver writes what it is given, feeds each received line to `ClientConnection.receive`, and keeps the
-time: it tells `probe_expired` when the probe met silence, and ends a handshake or a request that takes too long.
+time: it tells `probe_expired` when the probe met silence, and ends a handshake or a request that takes too
+long.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ __all__ = [
 
 @frozen
 class Opened:
-    """The handshake is done; requests may be made. ``server_info`` None: a modern server kept it to itself."""
+    """The handshake is done; requests may be made. A modern server may keep ``server_info`` to itself."""
 
     era: Era
     version: str

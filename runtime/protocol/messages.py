@@ -1,8 +1,8 @@
 """MCP's types, as frozen values in Python's names; `runtime.protocol.wire` maps them to the wire's.
 
-One rule for all: the wire name is the camel-cased Python name (``meta`` is ``_meta``); an optional that is None
-is left out; what the peer sent beyond the known fields is in ``extra`` and travels on. Mappings are the peer's
-JSON as it is (schemas, ``_meta``): relayed, never interpreted here.
+One rule for all: the wire name is the camel-cased Python name (``meta`` is ``_meta``); an optional that is
+None is left out; what the peer sent beyond the known fields is in ``extra`` and travels on. Mappings are the
+peer's JSON as it is (schemas, ``_meta``): relayed, never interpreted here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Between the types of `messages` and the wire: one rule, made into cattrs hooks when first used.
 
 JSON is decoded by msgspec, so values here are exactly dict, list, str, int, float, bool or None, and checks
-are by exact type: a number where a string belongs is an error, never a conversion. The hooks are built without
-cattrs' detailed validation; when one fails, `_locate` walks the value again to name the place in wire names.
+are by exact type: a number where a string belongs is an error, never a conversion. The hooks are built
+without cattrs' detailed validation; when one fails, `_locate` walks the value again to name the place in wire
+names.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .jsonrpc import MALFORMED
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["from_wire", "result_from_wire", "to_wire"]
+__all__ = ["from_wire", "result_from_wire", "to_wire", "warm_up"]
 
 T = TypeVar("T")
 
@@ -195,16 +196,6 @@ def _converter() -> Converter:
     return converter
 
 
-@cache
-def _structure(cl: Any) -> Callable[[Any, Any], Any]:
-    return _converter().get_structure_hook(cl)
-
-
-@cache
-def _unstructure(cl: Any) -> Callable[[Any], Any]:
-    return _converter().get_unstructure_hook(cl)
-
-
 def _locate(value: Any, tp: Any, path: str, reason: str) -> tuple[str, str]:
     """The first place at which ``value`` does not fit ``tp``, which is known to be somewhere in it."""
     if _is_optional(tp):
@@ -243,7 +234,7 @@ def from_wire(cl: type[T], data: Raw | bytes | Mapping[str, Any]) -> T:
     else:
         value = data
     try:
-        structured: T = _structure(cl)(value, cl)
+        structured: T = _converter().get_structure_hook(cl)(value, cl)
     except (_Mismatch, KeyError) as error:
         raise WireError(cl.__name__, *_locate(value, cl, "", str(error))) from None
     return structured
@@ -266,5 +257,20 @@ def result_from_wire(cl: type[T], data: Raw | bytes | Mapping[str, Any]) -> T:
 
 def to_wire(value: Any) -> dict[str, Any]:
     """A value of one of the classes of `messages` as the JSON object that spells it."""
-    wire: dict[str, Any] = _unstructure(type(value))(value)
+    wire: dict[str, Any] = _converter().get_unstructure_hook(type(value))(value)
     return wire
+
+
+def warm_up() -> None:
+    """Import cattrs and make the hooks that a connection's start needs: some 50 ms, well spent while a child
+    process starts, for they would else be spent when its first answer is there."""
+    converter = _converter()
+    for cl in (
+        messages.DiscoverResult,
+        messages.InitializeResult,
+        messages.ListToolsResult,
+        messages.CallToolResult,
+    ):
+        converter.get_structure_hook(cl)
+    for part in (messages.Implementation, messages.ClientCapabilities):
+        converter.get_unstructure_hook(part)
