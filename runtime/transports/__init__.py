@@ -54,7 +54,7 @@ class Transport(trio.abc.Channel[bytes]):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Ends the connection and all that belongs to it; idempotent. Cancelled, it ends them without grace."""
+        """Ends the connection and all that belongs to it; idempotent. Cancelled, it ends without grace."""
 
 
 @final
@@ -86,6 +86,6 @@ class NoiseBudgetSpent(trio.BrokenResourceError):
     def __str__(self) -> str:
         last = self.samples[-1] if self.samples else ""
         return (
-            f"more than {self.budget} lines in a row that are no JSON-RPC messages, the last of them {last!r}; "
+            f"more than {self.budget} lines in a row that are no JSON-RPC messages, the last one {last!r}; "
             "a server must write its log to stderr, not to stdout"
         )
