@@ -1,0 +1,272 @@
+"""A child process: its birth, its group, its end.
+
+Birth. `spawn` is a plain function. `subprocess.Popen` runs in the caller's own task and thread, so that there is
+no await, and therefore no cancellation, between the moment a process exists and the moment somebody owns it.
+Trio's way, a worker thread, buys nothing here: on Linux the child is made by vfork, and CPython holds the GIL
+until its exec, so the event loop stands still for the same 0.5 to 1 ms in either case; a thread adds its own start
+and two hops through the scheduler to every cold start. The child gets a session of its own rather than only a
+group: Ctrl-C at the host's terminal then does not reach it, and a program that wants to ask for a password finds no
+terminal at all, instead of being stopped by one for ever. Never `preexec_fn` (it rules vfork out and may deadlock),
+never the parent-death signal (it fires when the *thread* that spawned ends).
+
+End. A process that has ended keeps its id, and its group's id, until it is reaped. So the end is *noticed* without
+reaping (a pidfd, or what the platform has in its place), the group is signalled, and the leader reaped last: a
+recycled id is never hit.
+"""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import final
+
+import trio
+from attrs import define, field, frozen
+
+__all__ = ["Child", "CommandUnusable", "ExitStatus", "ProcessesUnsupported", "spawn"]
+
+_FIRST_LOOK = 0.002  # seconds; between looks whether a group is empty, doubling
+_LAST_LOOK = 0.05
+_DEATH = 5.0  # seconds that a process has to die of SIGKILL; longer means that it hangs in the kernel
+
+
+@final
+@frozen
+class ExitStatus:
+    """How a process ended: by its own exit `code`, or by a `signal`; with neither, nobody can know any more."""
+
+    code: int | None = None
+    signal: int | None = None
+
+    def __str__(self) -> str:
+        if self.code is not None:
+            return f"exit code {self.code}"
+        if self.signal is None:
+            return "an unknown exit code"
+        try:
+            return signal.Signals(self.signal).name
+        except ValueError:
+            return f"signal {self.signal}"
+
+
+@final
+@define(eq=False)
+class CommandUnusable(Exception):
+    """A command could not be started at all; no process was left. The operating system's error is the cause.
+
+    `reason` is a phrase such as ``"no such command"``; `command` is the first word of the command line.
+    """
+
+    command: str
+    reason: str
+    cwd: str | None
+
+    def __str__(self) -> str:
+        where = "" if self.cwd is None else f" (in {self.cwd})"
+        return f"cannot start {self.command!r}{where}: {self.reason}"
+
+
+@final
+@define(eq=False)
+class ProcessesUnsupported(Exception):
+    """Child processes are not started on this platform, because here they could not be ended with their host."""
+
+    platform: str
+
+    def __str__(self) -> str:
+        return (
+            f"servers that are child processes need Linux, or macOS with Python 3.13, not {self.platform}; "
+            "reach this one by its url"
+        )
+
+
+@trio.lowlevel.enable_ki_protection
+def spawn(
+    argv: Sequence[str], env: Mapping[str, str], cwd: str | os.PathLike[str] | None
+) -> tuple["Child", int, int, int]:
+    """Starts a process that leads its own session and group; returns it with our ends of its three pipes.
+
+    The ends (its stdin, stdout, stderr) are non-blocking and are the caller's to close. Raises
+    `CommandUnusable`, then nothing is left of the attempt, and `ProcessesUnsupported`.
+    """
+    if not hasattr(os, "waitid"):
+        raise ProcessesUnsupported(sys.platform)
+    ends: list[int] = []
+    try:
+        for _ in range(3):
+            ends += os.pipe()
+        stdin, our_stdin, our_stdout, stdout, our_stderr, stderr = ends
+        for end in (our_stdin, our_stdout, our_stderr):
+            os.set_blocking(end, False)
+        process = subprocess.Popen(
+            argv, stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd, start_new_session=True
+        )
+    except (OSError, ValueError) as error:
+        for end in ends:
+            os.close(end)
+        place = None if cwd is None else os.fspath(cwd)
+        raise CommandUnusable(argv[0], _why_not(error, argv[0], place), place) from error
+    for end in (stdin, stdout, stderr):
+        os.close(end)
+    return Child(process), our_stdin, our_stdout, our_stderr
+
+
+@final
+@define(eq=False)
+class Child:
+    """A process that `spawn` started, until it is reaped. `pid` is also the id of its group and of its session."""
+
+    _process: subprocess.Popen[bytes]
+    _status: ExitStatus | None = field(default=None, init=False)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exited(self) -> ExitStatus | None:
+        """How the process ended; None while it runs. Its group may live on."""
+        if self._status is None:
+            self._status = _look(self.pid)
+        return self._status
+
+    async def wait_exit(self) -> ExitStatus:
+        """Waits until the process has ended, by itself or by others; it is not reaped by this."""
+        await trio.lowlevel.checkpoint()
+        while (status := self.exited) is None:
+            await _wait_ended(self)
+        return status
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signals the group, and what left the group within its session; does nothing once the id is not ours."""
+        if self._released():
+            return
+        self._signal_group(number)
+        for pid, group in _session_members(self.pid):
+            if group != self.pid:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+
+    async def end(self, patience: float) -> None:
+        """Sees the group to its end: waits, SIGTERM, waits, SIGKILL; each wait at most `patience` seconds.
+
+        The caller has closed the child's stdin and keeps its outputs drained. Afterwards, a cancellation
+        included (it cuts the patience short), nothing of the group is left but its leader's id; see `reap`.
+        """
+        gone = False
+        try:
+            gone = await self._gone_within(patience)
+            if not gone:
+                self.send_signal(signal.SIGTERM)
+                gone = await self._gone_within(patience)
+        finally:
+            if gone:
+                self._signal_group(signal.SIGKILL)  # somebody may have forked after the look
+            else:
+                self.send_signal(signal.SIGKILL)
+                with trio.CancelScope(shield=True):
+                    await self._gone_within(_DEATH)
+
+    def reap(self) -> None:
+        """Frees the process's id. One that survived SIGKILL (it hangs in the kernel) stays with `subprocess`,
+        which warns and reaps it at some later spawn."""
+        self._process.poll()
+
+    async def _gone_within(self, seconds: float) -> bool:
+        """Whether the leader ends, and nobody else of the session is left, before so many seconds have passed."""
+        with trio.move_on_after(seconds):
+            await self.wait_exit()
+            pause = _FIRST_LOOK
+            while _session_members(self.pid):
+                await trio.sleep(pause)
+                pause = min(2 * pause, _LAST_LOOK)
+            return True
+        return False
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        if not self._released():
+            with suppress(ProcessLookupError, PermissionError):  # nobody is in it, or nobody who is still ours
+                os.killpg(self.pid, number)
+
+    def _released(self) -> bool:
+        """Whether the id may be another's by now: reaped by us, or by the kernel where SIGCHLD is ignored."""
+        return self._process.returncode is not None or self.exited == ExitStatus()
+
+
+def _look(pid: int) -> ExitStatus | None:
+    """How the child ended, without reaping it; None while it runs."""
+    try:
+        seen = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return ExitStatus()
+    if seen is None:
+        return None
+    if seen.si_code == os.CLD_EXITED:
+        return ExitStatus(code=seen.si_status)
+    return ExitStatus(signal=seen.si_status)
+
+
+def _await_end(pid: int) -> None:
+    with suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+async def _wait_ended(child: Child) -> None:
+    """Returns when the process may have ended: a pidfd where there is one, else a thread in waitid."""
+    try:
+        descriptor = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):
+        # An old kernel, a sandbox that refuses the call, no descriptor left. The thread is abandoned only by a
+        # caller that is cancelled, and ends with the process.
+        await trio.to_thread.run_sync(_await_end, child.pid, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1))
+        return
+    try:
+        await trio.lowlevel.wait_readable(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _session_members(leader: int) -> list[tuple[int, int]]:
+    """Id and group of each living process in the leader's session but the leader; none where there is no /proc."""
+    members: list[tuple[int, int]] = []
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return members
+    wanted = str(leader).encode()
+    for name in names:
+        if not name.isdigit() or name == str(leader):
+            continue
+        try:
+            stat = Path("/proc", name, "stat").read_bytes()
+        except OSError:  # it has ended since
+            continue
+        if wanted in stat:
+            # "pid (any name) state parent group session ...": the name may hold spaces and brackets
+            state, _, group, session, _ = stat[stat.rindex(b")") + 2 :].split(b" ", 4)
+            if session == wanted and state not in (b"Z", b"X"):
+                members.append((int(name), int(group)))
+    return members
+
+
+def _why_not(error: OSError | ValueError, command: str, cwd: str | None) -> str:
+    match error:
+        case _ if cwd is not None and not os.path.isdir(cwd):
+            return "the directory to run it in does not exist"
+        case FileNotFoundError() if os.path.dirname(command) and os.path.exists(os.path.join(cwd or "", command)):
+            return "the interpreter that its first line names does not exist"
+        case FileNotFoundError():
+            return "no such command" if os.path.dirname(command) else "no such command on its PATH"
+        case PermissionError() if os.path.isdir(os.path.join(cwd or "", command)):
+            return "it is a directory"
+        case PermissionError():
+            return "it is not executable"
+        case OSError(errno=errno.ENOEXEC):
+            return "it is no program, and has no #! line"
+        case OSError():
+            return error.strerror or str(error)
+    return str(error)
