@@ -1,0 +1,142 @@
+"""Nothing outlives its host: the guard process, and the host's end of it.
+
+The guard holds the read end of a pipe whose write end only this process has, so that it learns of our end
+however we end. It is started with the first child, told each group, and replaced when it dies; the new one is
+told all groups that live. Nobody waits for it and nobody fails for its sake: without a guard a host works as
+well, and only dies less cleanly.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import final
+
+import trio
+from attrs import define, field
+
+from ._tasks import beside
+from .environment import MARKER_VARIABLE, Marker
+from .process import Child
+
+__all__ = ["Guard", "open_guard"]
+
+_SCRIPT = Path(__file__).with_name("guard_process.py")
+_FIRST_PAUSE = 0.05  # seconds before a guard that died is replaced; doubling
+_LAST_PAUSE = 30.0
+_PROVEN = 60.0  # seconds after which a guard counts as having worked
+_END = 2.0  # seconds that it has to end by itself
+
+
+@asynccontextmanager
+async def open_guard(host_id: str | None = None) -> AsyncIterator["Guard"]:
+    """A guard for as long as the block runs; it costs nothing until the first child.
+
+    `host_id` marks this host's processes; by default a new random one.
+    """
+    guard = Guard(secrets.token_hex(8) if host_id is None else host_id)
+    async with beside(guard._keep):
+        yield guard
+
+
+@final
+@define(eq=False)
+class Guard:
+    """Knows the living groups of this host and has a process know them too. No method of it fails or waits."""
+
+    host_id: str
+    restarts: int = field(default=0, init=False)
+    failure: OSError | None = field(default=None, init=False)  # why the last attempt to start one failed
+    _groups: set[int] = field(factory=set, init=False)
+    _process: Child | None = field(default=None, init=False)
+    _pipe: int = field(default=-1, init=False)  # its write end, while there is a guard
+    _needed: trio.Event = field(factory=trio.Event, init=False)
+    _life: trio.CancelScope = field(factory=trio.CancelScope, init=False)  # cancelled: it no longer reads
+
+    @property
+    def pid(self) -> int | None:
+        """The guard process's id, while there is one."""
+        return None if self._process is None else self._process.pid
+
+    def marker(self, server: str = "", incarnation: int = 0) -> Marker:
+        return Marker(self.host_id, server, incarnation)
+
+    def watch(self, group: int) -> None:
+        """From now on the group ends with this host."""
+        self._groups.add(group)
+        self._needed.set()
+        self._tell(b"+%d\n" % group)
+
+    def release(self, group: int) -> None:
+        """The group has ended. To be said before its leader is reaped, after which the id may be another's."""
+        self._groups.discard(group)
+        self._tell(b"-%d\n" % group)
+
+    def _tell(self, lines: bytes) -> None:
+        if self._pipe < 0:
+            return  # the next guard is told all when it starts
+        try:
+            os.write(self._pipe, lines)
+        except BlockingIOError:
+            self._life.cancel()
+        except BrokenPipeError:
+            pass  # it has died, which `_keep` is about to learn
+
+    @trio.lowlevel.enable_ki_protection
+    async def _keep(self) -> None:
+        await self._needed.wait()
+        pause = _FIRST_PAUSE
+        while True:
+            started = trio.current_time()
+            try:
+                await self._run_once()
+            except OSError as error:
+                self.failure = error
+            if trio.current_time() - started >= _PROVEN:
+                pause = _FIRST_PAUSE
+            await trio.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE)
+            self.restarts += 1
+
+    async def _run_once(self) -> None:
+        """Runs one guard process until it dies, gets stuck, or the host is done with it."""
+        process = self._start()
+        try:
+            with self._life:
+                await process.wait_exit()
+        finally:
+            os.close(self._pipe)
+            self._pipe, self._process = -1, None
+            with trio.CancelScope(shield=True):
+                await process.end(0 if self._life.cancel_called else _END)
+            process.reap()
+
+    def _start(self) -> Child:
+        reading, writing = os.pipe()
+        try:
+            os.set_blocking(writing, False)
+            self._process = Child(
+                subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-E", _SCRIPT, self.host_id, str(os.getpid())],
+                    stdin=reading,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    # It must not carry the marker of a host that we may be a child of: that host's guard
+                    # would end it before it has done its work.
+                    env={name: value for name, value in os.environ.items() if name != MARKER_VARIABLE},
+                    cwd="/",
+                    start_new_session=True,
+                )
+            )
+        except OSError:
+            os.close(writing)
+            raise
+        finally:
+            os.close(reading)
+        self._life = trio.CancelScope()
+        self._pipe = writing
+        self._tell(b"".join(b"+%d\n" % group for group in self._groups))
+        return self._process
