@@ -1,5 +1,11 @@
 """Configuration files to frozen specs: :func:`load` reads what other MCP clients write, and our own keys."""
 
+from .expand import AskInput as AskInput
+from .mistakes import ConfigError as ConfigError
+from .mistakes import Mistake as Mistake
+from .mistakes import Note as Note
+from .reading import load as load
+from .reading import load_server as load_server
 from .secret import Secret as Secret
 from .secret import reveal as reveal
 from .spec import Backoff as Backoff
@@ -13,9 +19,9 @@ from .spec import Gateway as Gateway
 from .spec import Group as Group
 from .spec import Health as Health
 from .spec import InProcess as InProcess
+from .spec import Input as Input
 from .spec import JournalRules as JournalRules
 from .spec import NameRules as NameRules
-from .spec import Note as Note
 from .spec import Owned as Owned
 from .spec import Reach as Reach
 from .spec import Remote as Remote

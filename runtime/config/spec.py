@@ -9,22 +9,27 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
+import attrs
 from attrs import field, frozen
 
 from .keys import (
-    Choice,
-    Flag,
-    Globs,
-    MapOf,
-    Names,
-    Number,
-    Object,
-    OrFalse,
-    PathText,
-    Plain,
-    Whole,
+    choice,
+    flag,
+    globs,
+    hidden,
     key,
+    map_of,
+    names,
+    number,
+    obj,
+    options,
+    or_false,
+    path,
+    plain,
+    text,
+    whole,
 )
+from .mistakes import Note, Place
 from .secret import Secret, Text
 
 Era = Literal["auto", "modern", "legacy", "per_caller"]
@@ -38,9 +43,9 @@ RemoteType = Literal["http", "sse", "ws"]
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-positive = Number(above=0)
-any_time = Number(least=0)
-count = Whole(least=1)
+positive = number(above=0)
+any_time = number()
+count = whole(1)
 
 
 # How a server is reached ---------------------------------------------------------------------------
@@ -50,8 +55,8 @@ count = Whole(least=1)
 class Command:
     """A child process that speaks MCP on its standard input and output.
 
-    ``env`` is what the file adds (``envFile`` first, ``env`` over it); ``unset`` names variables that the file
-    sets to null: not passed on even if they otherwise would be. ``cwd`` is absolute (None: the host's own)."""
+    ``env`` is what the file adds (``envFile`` first, ``env`` over it); ``unset`` names variables that it sets to
+    null: not passed on even if they otherwise would be. ``cwd`` is absolute (None: the host's own)."""
 
     argv: tuple[Text, ...]
     env: Mapping[str, Secret] = NOTHING
@@ -62,8 +67,8 @@ class Command:
 
 @frozen
 class Remote:
-    """An endpoint that somebody else runs. ``type`` None: find out. ``url`` is a :class:`Secret` if it came from
-    a variable, or has a user or a query, where people keep their keys."""
+    """An endpoint that somebody else runs. ``type`` None: find out. ``url`` is a :class:`Secret` if it came
+    from a variable, or has a user or a query, where people keep their keys."""
 
     url: Text
     headers: Mapping[str, Secret] = NOTHING
@@ -96,7 +101,7 @@ Reach = Command | Remote | Owned | InProcess
 class Window:
     """More than ``intensity`` restarts within ``period`` seconds eject the island."""
 
-    intensity: int = key(5, Whole(least=0), "restarts allowed within `period`")
+    intensity: int = key(5, whole(0), "restarts allowed within `period`")
     period: float = key(300.0, positive, "seconds")
 
 
@@ -105,10 +110,15 @@ class Backoff:
     """The pauses between restarts: ``first``, then each ``factor`` times longer, up to ``cap``."""
 
     first: float = key(0.1, any_time, "seconds before the first restart")
-    factor: float = key(2.0, Number(least=1), "each further pause is this much longer")
+    factor: float = key(2.0, number(least=1), "each further pause is this much longer")
     cap: float = key(5.0, any_time, "longest pause in seconds; at least `first`")
-    jitter: float = key(0.1, Number(least=0, most=1), "random share added or taken, 0 to 1")
+    jitter: float = key(0.1, number(most=1), "random share added or taken, 0 to 1")
     reset: float = key(300.0, any_time, "after so many seconds of uptime it starts again at `first`")
+
+
+def _cap_holds_first(backoff: Backoff, at: Place) -> None:
+    if backoff.cap < backoff.first:
+        at.at("cap").wrong(backoff.cap, f'at least "first", which is {backoff.first:g}')
 
 
 @frozen
@@ -130,13 +140,11 @@ class CacheRules:
     """What may be remembered of one server, in seconds; a tool that no glob names is never remembered."""
 
     tools: Mapping[str, float] = key(
-        NOTHING, MapOf("tool glob", any_time), "tool glob -> seconds an answer stays fresh"
+        NOTHING, map_of("tool glob", any_time), "tool glob -> seconds an answer stays fresh"
     )
     lists: float | None = key(None, any_time, "seconds that lists stay fresh", later=True)
     stale_if_error: float = key(0.0, any_time, "seconds past freshness, if the server fails", later=True)
-    stale_while_revalidate: float = key(
-        0.0, any_time, "seconds past freshness, while asking again", later=True
-    )
+    stale_while_revalidate: float = key(0.0, any_time, "seconds past freshness, while asking again", later=True)
 
 
 @frozen
@@ -155,66 +163,60 @@ class ServerSpec:
 
     name: str
     reach: Reach
-    required: bool = key(False, Flag(), "must be ready for the host to open")
-    required_tools: tuple[str, ...] = key((), Names("tool"), "tools without which it is not ready")
-    lazy: bool = key(False, Flag(), "start at first use", later=True)
+    required: bool = key(False, flag, "must be ready for the host to open")
+    required_tools: tuple[str, ...] = key((), names("tools"), "tools without which it is not ready")
+    lazy: bool = key(False, flag, "start at first use", later=True)
     keep_alive: float = key(300.0, any_time, "stop after so many idle seconds (lazy only)", later=True)
     era: Era = key(
         "auto",
-        Choice("auto", "modern", "legacy", "per_caller", later=("per_caller",)),
+        choice("auto", "modern", "legacy", "per_caller", later=("per_caller",)),
         "protocol era: `auto` finds out; `per_caller` runs a child for each era that callers use",
     )
     start_timeout: float = key(30.0, positive, "seconds until it must be ready")
-    stop_timeout: float = key(
-        2.0, any_time, "seconds for each step of a stop: end of input, SIGTERM, SIGKILL"
-    )
+    stop_timeout: float = key(2.0, any_time, "seconds for each step of a stop: end of input, SIGTERM, SIGKILL")
     timeout: float = key(60.0, positive, "seconds for a call")
     max_timeout: float = key(
         600.0, positive, "seconds for a call that reports progress; at least `timeout`", later=True
     )
     in_flight: int = key(16, count, "calls on the wire at once")
-    queue: int = key(256, Whole(least=0), "calls waiting; beyond it they are refused")
+    queue: int = key(256, whole(0), "calls waiting; beyond it they are refused")
     restart: Restart = key(
         "permanent",
-        Choice("permanent", "transient", "temporary"),
+        choice("permanent", "transient", "temporary"),
         "`transient`: an exit 0 with nothing in flight is normal; `temporary`: never restarted",
     )
-    window: Window = key(Window(), Object(Window), "restarts allowed, of the server's island")
-    backoff: Backoff = key(Backoff(), Object(Backoff), "pauses between restarts")
+    window: Window = key(Window(), obj(Window), "restarts allowed, of the server's island")
+    backoff: Backoff = key(Backoff(), obj(Backoff, _cap_holds_first), "pauses between restarts")
     breaker: Breaker | None = key(
         Breaker(),
-        OrFalse(Object(Breaker)),
+        or_false(obj(Breaker)),
         "refuse calls at once after failures in a row; `false`: off",
         later=True,
     )
-    health: Health = key(Health(), Object(Health), "probes of an idle server", later=True)
-    idempotent: tuple[str, ...] = key(
-        (), Globs(), "globs of tools that may be asked again after a crash", later=True
-    )
-    trust_annotations: bool = key(False, Flag(), "the server's own annotations count as well", later=True)
-    cache: CacheRules | None = key(None, Object(CacheRules), "what may be remembered")
+    health: Health = key(Health(), obj(Health), "probes of an idle server", later=True)
+    idempotent: tuple[str, ...] = key((), globs, "globs of tools that may be asked again after a crash", later=True)
+    trust_annotations: bool = key(False, flag, "the server's own annotations count as well", later=True)
+    cache: CacheRules | None = key(None, obj(CacheRules), "what may be remembered")
     prefix: Prefix | None = key(
-        None, Choice("always", "on_conflict", "never"), "as `names.prefix`, for this server", later=True
+        None, choice("always", "on_conflict", "never"), "as `names.prefix`, for this server", later=True
     )
-    alias: Mapping[str, str] = key(
-        NOTHING, MapOf("tool", Plain()), "tool -> the name that clients see", later=True
-    )
-    allow: tuple[str, ...] | None = key(None, Globs(), "globs of the only tools shown", later=True)
-    deny: tuple[str, ...] = key((), Globs(), "globs of tools not shown", later=True)
+    alias: Mapping[str, str] = key(NOTHING, map_of("tool", plain), "tool -> the name that clients see", later=True)
+    allow: tuple[str, ...] | None = key(None, globs, "globs of the only tools shown", later=True)
+    deny: tuple[str, ...] = key((), globs, "globs of tools not shown", later=True)
     sharing: Sharing = key(
         "shared",
-        Choice("shared", "per_session", "per_principal"),
+        choice("shared", "per_session", "per_principal"),
         "who shares one running server",
         later=True,
     )
     on_reload: OnReload = key(
         "replace",
-        Choice("replace", "overlap"),
+        choice("replace", "overlap"),
         "stop then start, or start the new beside the old",
         later=True,
     )
-    bounds: Bounds | None = key(None, Object(Bounds), "limits of the child and its descendants", later=True)
-    card: Text | None = key(None, PathText(), "file that describes it before its first start", later=True)
+    bounds: Bounds | None = key(None, obj(Bounds), "limits of the child and its descendants", later=True)
+    card: Text | None = key(None, path, "file that describes it before its first start", later=True)
 
 
 # The keys of the host ------------------------------------------------------------------------------
@@ -225,40 +227,54 @@ class Group:
     """Servers, or groups, that share one fate: an island with several members, started in this order."""
 
     name: str
-    servers: tuple[str, ...]
+    servers: tuple[str, ...] = key(attrs.NOTHING, names("servers or groups"), "its members, in order of start")
     strategy: Strategy = key(
         "one_for_one",
-        Choice("one_for_one", "one_for_all", "rest_for_one"),
+        choice("one_for_one", "one_for_all", "rest_for_one"),
         "who is restarted with a failed member",
     )
-    window: Window = key(Window(), Object(Window), "restarts allowed, of the whole group")
-    backoff: Backoff = key(Backoff(), Object(Backoff), "pauses between restarts")
+    window: Window = key(Window(), obj(Window), "restarts allowed, of the whole group")
+    backoff: Backoff = key(Backoff(), obj(Backoff, _cap_holds_first), "pauses between restarts")
+
+
+@frozen
+class Input:
+    """Something to ask the user for, as VS Code declares it; ``${input:ID}`` stands for the answer."""
+
+    id: str = key(attrs.NOTHING, plain, "its name in `${input:ID}`")
+    type: Literal["promptString", "pickString", "command"] = key(
+        "promptString", choice("promptString", "pickString", "command"), "a `command` is not run but asked for"
+    )
+    description: str = key("", text, "what to ask")
+    password: bool = key(False, flag, "do not echo the answer")
+    default: Secret | None = key(None, hidden, "taken if nobody can be asked and no environment variable is set")
+    options: tuple[str, ...] = key((), options, "what to choose from")
 
 
 @frozen
 class NameRules:
     prefix: Prefix = key(
-        "on_conflict", Choice("always", "on_conflict", "never"), "when a tool's name carries its server's"
+        "on_conflict", choice("always", "on_conflict", "never"), "when a tool's name carries its server's"
     )
-    separator: str = key("__", Plain(), "between server and tool")
-    max: int = key(64, Whole(least=16, most=128), "longest name; a longer one ends in a stable hash")
+    separator: str = key("__", plain, "between server and tool")
+    max: int = key(64, whole(16, 128), "longest name; a longer one ends in a stable hash")
     conflict: Literal["fail", "prefix", "priority"] = key(
-        "prefix", Choice("fail", "prefix", "priority"), "what two equal names get"
+        "prefix", choice("fail", "prefix", "priority"), "what two equal names get"
     )
 
 
 @frozen
 class CacheLimits:
-    bytes: int = key(64 * 1024 * 1024, Whole(least=0), "bytes in all", later=True)
+    bytes: int = key(64 * 1024 * 1024, whole(0), "bytes in all", later=True)
     entries_per_tool: int = key(64, count, "answers remembered per tool of a server")
-    entry_bytes: int = key(1024 * 1024, Whole(least=0), "bytes of one answer", later=True)
-    persist: bool = key(False, Flag(), "keep them across restarts of the host", later=True)
+    entry_bytes: int = key(1024 * 1024, whole(0), "bytes of one answer", later=True)
+    persist: bool = key(False, flag, "keep them across restarts of the host", later=True)
 
 
 @frozen
 class JournalRules:
-    path: Text | None = key(None, PathText(), "directory; by default in the user's state directory")
-    arguments: bool = key(False, Flag(), "write call arguments themselves, not their digests")
+    path: Text | None = key(None, path, "directory; by default in the user's state directory")
+    arguments: bool = key(False, flag, "write call arguments themselves, not their digests")
     events: int = key(100_000, count, "events kept")
     days: float = key(30.0, positive, "days kept")
 
@@ -278,71 +294,66 @@ class Spawns:
 class Client:
     """One named client of the gateway."""
 
-    token: Secret | None = key(None, Plain(secret=True), "bearer token, best as `${VAR}`")
-    token_file: Text | None = key(None, PathText(), "file that holds the token, instead of `token`")
+    token: Secret | None = key(None, hidden, "bearer token, best as `${VAR}`")
+    token_file: Text | None = key(None, path, "file that holds the token, instead of `token`")
     allowed_servers: tuple[str, ...] | None = key(
-        None, Names("server"), "the only servers it may use", name="allowedServers"
+        None, names("servers"), "the only servers it may use", name="allowedServers"
     )
-    allow: tuple[str, ...] | None = key(None, Globs(), "globs of the only tools it may use")
-    deny: tuple[str, ...] = key((), Globs(), "globs of tools it may not use")
+    allow: tuple[str, ...] | None = key(None, globs, "globs of the only tools it may use")
+    deny: tuple[str, ...] = key((), globs, "globs of tools it may not use")
     rate: float | None = key(None, positive, "calls per second")
     calls: int | None = key(None, count, "calls in all")
 
 
+def _one_token(client: Client, at: Place) -> None:
+    if client.token is not None and client.token_file is not None:
+        at.at("token_file").wrong(client.token_file, 'no "token_file" beside "token"')
+
+
 @frozen
 class Gateway:
-    host: str = key("127.0.0.1", Plain(), "address to listen on")
-    port: int = key(8765, Whole(least=0, most=65535), "port; 0 takes a free one")
-    clients: Mapping[str, Client] = key(NOTHING, MapOf("client", Object(Client)), "name -> rules")
-    auth: Literal["token", "none"] = key(
-        "token", Choice("token", "none"), "`none`: loopback only, with a warning"
-    )
-    origins: tuple[str, ...] = key((), Names("origin"), "web origins that may call it")
+    host: str = key("127.0.0.1", plain, "address to listen on")
+    port: int = key(8765, whole(0, 65535), "port; 0 takes a free one")
+    clients: Mapping[str, Client] = key(NOTHING, map_of("client", obj(Client, _one_token)), "name -> rules")
+    auth: Literal["token", "none"] = key("token", choice("token", "none"), "`none`: loopback only, with a warning")
+    origins: tuple[str, ...] = key((), names("origins"), "web origins that may call it")
     body: int = key(4 * 1024 * 1024, count, "bytes of the largest request")
 
 
-@frozen
-class Note:
-    """Something in the file that is no mistake but that its author should know. ``kind`` groups notes:
-    ``disabled`` (a server is not started), ``foreign`` (another program's key, ignored), ``unknown`` (nobody's
-    key, ignored), ``later`` (our key, without effect yet), ``advice`` (valid, perhaps not what was meant)."""
-
-    path: str
-    kind: Literal["disabled", "foreign", "unknown", "later", "advice"]
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.text}"
+def _open_only_at_home(gateway: Gateway, at: Place) -> None:
+    at_home = gateway.host in ("localhost", "::1") or gateway.host.startswith("127.")
+    if gateway.auth == "none" and not at_home:
+        at.at("auth").wrong(gateway.auth, f'"token" where "host" is {gateway.host}', "only loopback may go without")
 
 
 @frozen
 class RuntimeConfig:
     """A whole configuration, checked and expanded.
 
-    ``disabled`` names servers that the file has but switches off: they are in neither ``servers`` nor ``groups``.
-    ``journal`` None: kept in memory. ``source`` is the file's path, or says how a configuration without one came."""
+    ``disabled`` names servers that the file has but switches off: they are in neither ``servers`` nor
+    ``groups``. ``journal`` None: kept in memory. ``source`` is the file's path, where there is one."""
 
     servers: Mapping[str, ServerSpec] = NOTHING
     groups: Mapping[str, Group] = NOTHING
     start: Start = key(
         "settled",
-        Choice("settled", "required", "none"),
+        choice("settled", "required", "none"),
         "what opening waits for: each first attempt, the required servers, nothing",
     )
-    names: NameRules = key(NameRules(), Object(NameRules), "names that clients see", later=True)
-    cache: CacheLimits = key(CacheLimits(), Object(CacheLimits), "bounds of what is remembered")
+    names: NameRules = key(NameRules(), obj(NameRules), "names that clients see", later=True)
+    cache: CacheLimits = key(CacheLimits(), obj(CacheLimits), "bounds of what is remembered")
     journal: JournalRules | None = key(
         JournalRules(),
-        OrFalse(Object(JournalRules)),
+        or_false(obj(JournalRules)),
         "what is written down; `false`: kept in memory",
         later=True,
     )
-    retries: Retries = key(Retries(), Object(Retries), "budget of replays", later=True)
-    spawns: Spawns = key(Spawns(), Object(Spawns), "budget of process starts, fair among islands", later=True)
-    gateway: Gateway = key(Gateway(), Object(Gateway), "one MCP endpoint over all servers", later=True)
-    sweep: bool = key(True, Flag(), "end orphans of dead hosts at start", later=True)
+    retries: Retries = key(Retries(), obj(Retries), "budget of replays", later=True)
+    spawns: Spawns = key(Spawns(), obj(Spawns), "budget of process starts, fair among islands", later=True)
+    gateway: Gateway = key(Gateway(), obj(Gateway, _open_only_at_home), "one MCP endpoint over all servers", later=True)
+    sweep: bool = key(True, flag, "end orphans of dead hosts at start", later=True)
     reload: Literal["ask", "auto"] = key(
-        "ask", Choice("ask", "auto"), "a changed file: wait for `apply`, or apply it", later=True
+        "ask", choice("ask", "auto"), "a changed file: wait for `apply`, or apply it", later=True
     )
     disabled: tuple[str, ...] = ()
     source: str = "(configuration given in code)"

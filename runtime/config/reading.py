@@ -1,0 +1,272 @@
+"""From a file, or a mapping given in code, to a :class:`RuntimeConfig`, or to every mistake at once."""
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from . import foreign
+from .expand import AskInput, Variables
+from .keys import Check, Key, flag, items, keys_of, members, obj, read_keys
+from .mistakes import Attempts, ConfigError, Missing, Mistake, Note, Place, Unreadable, did_you_mean
+from .reach import Way, reach
+from .secret import Secret, Text, reveal
+from .spec import Gateway, Group, Input, RuntimeConfig, ServerSpec
+from .text import decode, parse_json, parse_toml, repeated_keys
+
+IN_CODE = "(configuration given in code)"
+HOUR = 3600.0
+LONGEST_NAME = 128
+
+WAY_KEYS = keys_of(Way)
+SERVER_KEYS = {**WAY_KEYS, **keys_of(ServerSpec)}
+INPUT = obj(Input)
+GROUP_KEYS = keys_of(Group)
+HOST_KEYS = keys_of(RuntimeConfig)
+
+ANYTHING = Check(lambda value, at: value, "anything")  # read on its own, once the rest is known
+TOP_KEYS = {
+    **HOST_KEYS,
+    "mcpServers": Key(ANYTHING, "name -> server"),
+    "servers": Key(ANYTHING, "the same, as VS Code calls it"),
+    "inputs": Key(ANYTHING, "what to ask the user for"),
+    "groups": Key(ANYTHING, "name -> group of servers that share one fate", later=True),
+}
+
+
+def load(
+    source: str | Path | Mapping[str, Any] | RuntimeConfig,
+    *,
+    environ: Mapping[str, str] | None = None,
+    ask_input: AskInput | None = None,
+) -> RuntimeConfig:
+    """Read and check a configuration: the path of a ``.toml`` or JSON file, a mapping with the same keys, or a
+    configuration that is given back as it is.
+
+    ``environ`` (default: this process's) is what variables expand from. ``ask_input`` asks the user for a declared
+    input, and is called, once for each, only when nothing else is wrong; without it inputs come from ``environ``.
+    Reads the file, and any ``envFile``, and blocks meanwhile. Raises :class:`ConfigError` with every mistake."""
+    if isinstance(source, RuntimeConfig):
+        return source
+    if isinstance(source, Mapping):
+        name, directory, data = IN_CODE, Path.cwd(), source
+    else:
+        name, directory, data = str(source), Path(source).absolute().parent, _parse(Path(source))
+    environ = os.environ if environ is None else environ
+    config, waiting = _read(data, name, directory, environ, ask_input, asking=False)
+    if waiting:
+        config, _ = _read(data, name, directory, environ, ask_input, asking=True)
+    return config
+
+
+def load_server(
+    name: str,
+    spec: Mapping[str, Any],
+    *,
+    environ: Mapping[str, str] | None = None,
+    ask_input: AskInput | None = None,
+) -> ServerSpec:
+    """One server's keys, checked as in a file, its relative paths taken from the working directory. Raises
+    :class:`ConfigError`."""
+    config = load({"mcpServers": {name: spec}}, environ=environ, ask_input=ask_input)
+    if name in config.disabled:
+        raise ConfigError(IN_CODE, (Mistake(f"mcpServers.{name}", "a server that is disabled", "one to start"),))
+    return config.servers[name]
+
+
+def _parse(file: Path) -> Any:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        mistake = Mistake("", (error.strerror or type(error).__name__).lower(), "a file that can be read")
+        raise ConfigError(str(file), (mistake,)) from error
+    text = decode(data, str(file))
+    return parse_toml(text, str(file)) if file.suffix.lower() == ".toml" else parse_json(text, str(file))
+
+
+def _read(
+    data: Any, source: str, directory: Path, environ: Mapping[str, str], ask: AskInput | None, *, asking: bool
+) -> tuple[RuntimeConfig, bool]:
+    """The configuration, and whether it waits for inputs: then it is not whole, but free of other mistakes."""
+    mistakes: list[Mistake] = []
+    notes: list[Note] = []
+    inputs: dict[str, Input] = {}
+    variables = Variables(environ, directory, inputs, ask, asking)
+
+    def resolve(path: Text) -> Text:
+        whole = str(directory / reveal(path))
+        return Secret(whole) if isinstance(path, Secret) else whole
+
+    top = Place(mistakes, notes, variables.expand, resolve)
+    mistakes += (Mistake(place.path, "the same key again", "each key once") for place in repeated_keys(data, top))
+    config = RuntimeConfig()
+    try:
+        config = _read_top(data, top, inputs)
+    except Unreadable:
+        if not (mistakes or variables.waiting):
+            raise
+    if mistakes:
+        raise ConfigError(source, tuple(mistakes))
+    return attrs.evolve(config, source=source, notes=tuple(notes)), variables.waiting
+
+
+def _read_top(data: Any, top: Place, inputs: dict[str, Input]) -> RuntimeConfig:
+    """Inputs go before servers, which ask for them; groups and clients come last, since they name servers."""
+    if not isinstance(data, Mapping):
+        top.wrong(data, 'an object with "mcpServers"')
+    attempts = Attempts()
+    host: dict[str, Any] = {}
+    servers: dict[str, ServerSpec] = {}
+    disabled: list[str] = []
+    groups: dict[str, Group] = {}
+    root = "servers" if "servers" in data else "mcpServers"
+
+    with attempts:
+        host = read_keys(data, top, TOP_KEYS, foreign.TOP)
+        if root not in host:
+            top.at(root).wrong(Missing(), "an object: name -> server")
+        if root == "servers" and "mcpServers" in host:
+            top.at(root).wrong(host[root], 'no "servers" beside "mcpServers"', "put them all into one")
+    with attempts:
+        _read_inputs(data.get("inputs", ()), top.at("inputs"), inputs)
+    with attempts:
+        _read_servers(data.get(root, {}), top.at(root), servers, disabled)
+    names = [name for name in data[root] if isinstance(name, str)] if isinstance(data.get(root), Mapping) else []
+    with attempts:
+        groups = _read_groups(data.get("groups", {}), top.at("groups"), names)
+    with attempts:
+        _one_window_each(groups, data.get(root), top.at(root), disabled)
+    with attempts:
+        _known_servers_only(host.get("gateway"), top.at("gateway").at("clients"), names)
+    attempts.finish()
+    for part in ("mcpServers", "servers", "inputs", "groups"):
+        host.pop(part, None)
+    return RuntimeConfig(
+        servers=MappingProxyType(servers),
+        groups=MappingProxyType(_without(disabled, groups, top.at("groups"))),
+        disabled=tuple(disabled),
+        **host,
+    )
+
+
+def _read_inputs(data: Any, at: Place, inputs: dict[str, Input]) -> None:
+    attempts = Attempts()
+    for value, place in items(data, at, "a list of inputs"):
+        with attempts:
+            made: Input = INPUT.read(value, place)
+            if made.id in inputs:
+                place.at("id").wrong(made.id, "each id once")
+            inputs[made.id] = made
+    attempts.finish()
+
+
+def _read_servers(data: Any, at: Place, servers: dict[str, ServerSpec], disabled: list[str]) -> None:
+    attempts = Attempts()
+    for name, value, place in members(data, at, "an object: name -> server"):
+        with attempts:
+            if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+                place.wrong(name, f"a printable name of at most {LONGEST_NAME} characters")
+            if _switched_off(value, place):
+                place.note("disabled", "disabled in the file: neither checked nor started")
+                disabled.append(name)
+            else:
+                servers[name] = _read_server(name, value, place)
+    attempts.finish()
+
+
+def _switched_off(value: Any, at: Place) -> bool:
+    """Other programs switch a server off by ``"disabled": true`` or ``"enabled": false``, and their users rely on
+    it."""
+    if not isinstance(value, Mapping):
+        return False
+    return any(
+        flag.read(value[switch], at.at(switch)) is off for switch, off in foreign.SWITCHES.items() if switch in value
+    )
+
+
+def _read_server(name: str, value: Any, at: Place) -> ServerSpec:
+    read = read_keys(value, at, SERVER_KEYS, foreign.SERVER)
+    way = Way(**{key.attribute: read.pop(key.attribute) for key in WAY_KEYS.values() if key.attribute in read})
+    spec = ServerSpec(name, reach(way, value.keys(), at), **read)
+    for limit in ("start_timeout", "timeout"):
+        if (seconds := getattr(spec, limit)) > HOUR:
+            at.at(limit).note("advice", f"{seconds:g} seconds are over an hour; milliseconds are not meant here")
+    if "max_timeout" not in read:
+        return attrs.evolve(spec, max_timeout=max(spec.max_timeout, spec.timeout))
+    if spec.max_timeout < spec.timeout:
+        at.at("max_timeout").wrong(spec.max_timeout, f'at least "timeout", which is {spec.timeout:g}')
+    return spec
+
+
+def _read_groups(data: Any, at: Place, names: Collection[str]) -> dict[str, Group]:
+    """Groups form a forest over the servers: every member is known, and is in one group only."""
+    groups: dict[str, Group] = {}
+    attempts = Attempts()
+    for name, value, place in members(data, at, "an object: name -> group"):
+        with attempts:
+            if name in names:
+                place.wrong(value, "a name that no server has")
+            group = Group(name, **read_keys(value, place, GROUP_KEYS, {}))
+            if not group.servers:
+                place.at("servers").wrong(group.servers, "at least one server or group")
+            groups[name] = group
+    attempts.finish()
+
+    parent: dict[str, str] = {}
+    for group in groups.values():
+        for index, member in enumerate(group.servers):
+            place = at.at(group.name).at("servers").at(index)
+            with attempts:
+                if member not in names and member not in groups:
+                    place.wrong(member, "the name of a server or a group", did_you_mean(member, [*names, *groups]))
+                if member in parent:
+                    place.wrong(member, "a member of one group only", f'it is in "{parent[member]}" already')
+                ring = [member, group.name]
+                while ring[-1] in parent and ring[-1] != member:
+                    ring.append(parent[ring[-1]])
+                if ring[-1] == member:
+                    place.wrong(member, "no group within itself", " in ".join(ring))
+                parent[member] = group.name
+    attempts.finish()
+    return groups
+
+
+def _one_window_each(groups: Mapping[str, Group], servers: Any, at: Place, disabled: Collection[str]) -> None:
+    """A window belongs to an island; a grouped server is not one."""
+    attempts = Attempts()
+    for group in groups.values():
+        for member in group.servers:
+            raw = servers.get(member) if member not in disabled else None
+            if isinstance(raw, Mapping) and "window" in raw:
+                with attempts:
+                    hint = f'its group restarts as one: set "window" in group "{group.name}"'
+                    at.at(member).at("window").wrong(raw["window"], "no window on a server of a group", hint)
+    attempts.finish()
+
+
+def _known_servers_only(gateway: Gateway | None, at: Place, names: Collection[str]) -> None:
+    attempts = Attempts()
+    for client, rules in gateway.clients.items() if gateway is not None else ():
+        for index, server in enumerate(rules.allowed_servers or ()):
+            if server not in names:
+                with attempts:
+                    place = at.at(client).at("allowedServers").at(index)
+                    place.wrong(server, "the name of a server", did_you_mean(server, names))
+    attempts.finish()
+
+
+def _without(disabled: Collection[str], groups: Mapping[str, Group], at: Place) -> dict[str, Group]:
+    """The groups without their disabled members, and without those that this leaves empty."""
+    gone = set(disabled)
+    while emptied := {name for name, group in groups.items() if name not in gone and gone.issuperset(group.servers)}:
+        for name in emptied:
+            at.at(name).note("disabled", "all its members are disabled; left out")
+        gone |= emptied
+    return {
+        name: attrs.evolve(group, servers=tuple(member for member in group.servers if member not in gone))
+        for name, group in groups.items()
+        if name not in gone
+    }
