@@ -94,7 +94,7 @@ class ToolServer:
         """
 
         def add(function: Callable[P, R]) -> Callable[P, R]:
-            key = str(name or getattr(function, "__name__", function))
+            key = name or str(getattr(function, "__name__", "tool"))
             if key in self._tools:
                 raise ValueError(f"server {self.name!r} has a tool {key!r} already")
             text = description or _docstring(function)

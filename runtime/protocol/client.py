@@ -17,6 +17,7 @@ from msgspec import UNSET, Raw
 
 from . import codes
 from .errors import HandshakeFailed, InvalidMessage, LocalProtocolError, WireError, excerpt
+from .events import Ignored, Notified, Send
 from .jsonrpc import (
     Body,
     Envelope,
@@ -60,12 +61,9 @@ __all__ = [
     "ClientConnection",
     "ClientEvent",
     "Failed",
-    "Ignored",
-    "Notified",
     "OpenFailed",
     "Opened",
     "Progressed",
-    "Send",
 ]
 
 
@@ -109,28 +107,6 @@ class Progressed:
     progress: float
     total: float | None
     message: str | None
-
-
-@frozen
-class Notified:
-    method: str
-    params: Raw | None
-
-
-@frozen
-class Send:
-    """Bytes that the driver must write, in this order."""
-
-    data: bytes
-
-
-@frozen
-class Ignored:
-    """A line that changes nothing: noise, an answer nobody waits for. Count it; it is never fatal."""
-
-    reason: str
-    line: str
-    """The start of the line, printable."""
 
 
 ClientEvent: TypeAlias = Opened | OpenFailed | Answered | Failed | Progressed | Notified | Send | Ignored
@@ -395,9 +371,7 @@ class ClientConnection:
     def _discover_answered(self, message: Response | ErrorResponse) -> list[ClientEvent]:
         fallback_allowed = self._state is State.PROBING
         if isinstance(message, ErrorResponse):
-            failure = HandshakeFailed(
-                "server/discover", "refused", message.error, named_versions(message.error)
-            )
+            failure = HandshakeFailed("server/discover", "refused", message.error, named_versions(message.error))
             means = probe_error_means(message.error)
         else:
             try:
@@ -408,9 +382,7 @@ class ClientConnection:
             else:
                 if MODERN_VERSION in result.supported_versions:
                     return [self._opened_modern(result)]
-                failure = HandshakeFailed(
-                    "server/discover", "no common revision", None, result.supported_versions
-                )
+                failure = HandshakeFailed("server/discover", "no common revision", None, result.supported_versions)
                 legacy = newest_common(result.supported_versions, LEGACY_VERSIONS)
                 means = Meaning.LEGACY if legacy else Meaning.REFUSED
         if means is Meaning.LEGACY and fallback_allowed:

@@ -227,9 +227,7 @@ class UnknownContent:
     extra: Json = field(factory=dict)
 
 
-ContentBlock: TypeAlias = (
-    TextContent | ImageContent | AudioContent | ResourceLink | EmbeddedResource | UnknownContent
-)
+ContentBlock: TypeAlias = TextContent | ImageContent | AudioContent | ResourceLink | EmbeddedResource | UnknownContent
 
 
 @frozen(kw_only=True)

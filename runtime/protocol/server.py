@@ -16,8 +16,8 @@ from attrs import define, field, frozen
 from msgspec import Raw
 
 from . import codes
-from .client import Ignored, Notified, Send
 from .errors import InvalidMessage, LocalProtocolError, excerpt
+from .events import Ignored, Notified, Send
 from .jsonrpc import (
     MALFORMED,
     Body,
