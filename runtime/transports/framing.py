@@ -101,7 +101,7 @@ class LineFraming:
         self._samples.append(bytes(line[:_EXCERPT]))
 
     def _too_long(self, line: bytes | bytearray) -> None:
-        self.failure = LineTooLong(self.line_limit, _readable(bytes(line[:_EXCERPT])))
+        self.failure = LineTooLong(self.line_limit, _readable(bytes(line[: min(_EXCERPT, self.line_limit)])))
         self._begun.clear()
 
 
@@ -123,8 +123,8 @@ class Tail:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        ended = [_readable(line.removesuffix(b"\r")) for line in self._lines]
-        return tuple([*ended[-self.limit + 1 :], _readable(self._begun)] if self._begun else ended)
+        lines = [*self._lines, self._begun] if self._begun else [*self._lines]
+        return tuple(_readable(line.removesuffix(b"\r")) for line in lines[-self.limit :])
 
     def feed(self, data: bytes) -> None:
         # At most `limit` whole lines are cut from the end: of a flood only its last lines are worth the work.
