@@ -4,6 +4,7 @@
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -126,11 +127,11 @@ def _command(way: Way, program: Text, at: Place) -> Command:
     env = {} if way.env_file is None else read_env_file(way.env_file, at.at("envFile"))
     env |= way.env
     return Command(
-        (program, *way.args),
-        NOTHING if not env else {name: value for name, value in env.items() if value is not None},
-        way.cwd,
-        way.inherit_env,
-        frozenset(name for name, value in env.items() if value is None),
+        argv=(program, *way.args),
+        env=MappingProxyType({name: value for name, value in env.items() if value is not None}),
+        cwd=way.cwd,
+        inherit_env=way.inherit_env,
+        unset=frozenset(name for name, value in env.items() if value is None),
     )
 
 

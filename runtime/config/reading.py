@@ -105,9 +105,8 @@ def _read(
     config = RuntimeConfig()
     try:
         config = _read_top(data, top, inputs)
-    except Unreadable:
-        if not (mistakes or variables.waiting):
-            raise
+    except Unreadable:  # a mistake says why, or an input is still to be asked for
+        assert mistakes or variables.waiting
     if mistakes:
         raise ConfigError(source, tuple(mistakes))
     return attrs.evolve(config, source=source, notes=tuple(notes)), variables.waiting
@@ -213,15 +212,15 @@ def _read_groups(data: Any, at: Place, names: Collection[str]) -> dict[str, Grou
             if not group.servers:
                 place.at("servers").wrong(group.servers, "at least one server or group")
             groups[name] = group
-    attempts.finish()
 
+    known = [*names, *data]
     parent: dict[str, str] = {}
     for group in groups.values():
         for index, member in enumerate(group.servers):
             place = at.at(group.name).at("servers").at(index)
             with attempts:
-                if member not in names and member not in groups:
-                    place.wrong(member, "the name of a server or a group", did_you_mean(member, [*names, *groups]))
+                if member not in known:
+                    place.wrong(member, "the name of a server or a group", did_you_mean(member, known))
                 if member in parent:
                     place.wrong(member, "a member of one group only", f'it is in "{parent[member]}" already')
                 ring = [member, group.name]

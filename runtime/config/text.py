@@ -59,6 +59,8 @@ def parse_toml(text: str, source: str) -> Any:
         _refuse(source, "valid TOML", line, column, found=message[:1].lower() + message[1:])
     except RecursionError:
         _refuse(source, "values nested less deeply")
+    except ValueError:  # as above
+        _refuse(source, "numbers of fewer digits")
 
 
 def decode(data: bytes, source: str) -> str:
