@@ -39,7 +39,7 @@ OUTGOING_LIMIT = 4 * 1024 * 1024
 
 _CHUNK = 65536  # bytes in one read: what a pipe holds
 _CHUNKS = 16  # reads in a row before others have their turn
-_FLOOD_PAUSE = 0.001  # seconds between reads of a stderr that is always full: 64 MB/s, the rest waits at its source
+_FLOOD_PAUSE = 0.001  # seconds between reads of a full pipe that nobody waits for: 64 MB/s, then its source waits
 
 
 @final
@@ -360,5 +360,8 @@ class StdioTransport(Transport):
         while True:
             await trio.lowlevel.wait_readable(self._stdout)
             with suppress(BlockingIOError):
-                if not os.read(self._stdout, _CHUNK):
+                size = len(os.read(self._stdout, _CHUNK))
+                if size == 0:
                     return
+                if size == _CHUNK:
+                    await trio.sleep(_FLOOD_PAUSE)
