@@ -46,7 +46,7 @@ class Marked:
     async def until_living(self, wanted: Callable[[dict[int, str]], object], seconds: float = 10) -> dict[int, str]:
         """Waits until the processes are as wanted. Foreign processes give no event to wait for, so this looks."""
         with trio.fail_after(seconds):
-            while not wanted(living := self.living()):
+            while not wanted(living := self.living()):  # noqa: ASYNC110
                 await trio.sleep(0.005)
         return living
 

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def test_the_cuts_of_a_stream_do_not_matter(stream, cuts, limit, budget):
     whole, pieces, single = (LineFraming(limit, budget) for _ in range(3))
     edges = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
     expected = whole.feed(stream)
-    assert fed(pieces, *(stream[a:b] for a, b in zip(edges, edges[1:], strict=False))) == expected
+    assert fed(pieces, *(stream[a:b] for a, b in itertools.pairwise(edges))) == expected
     assert fed(single, *(bytes([byte]) for byte in stream)) == expected
     for framing in (whole, pieces, single):
         framing.finish()
