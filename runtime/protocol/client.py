@@ -272,7 +272,7 @@ class ClientConnection:
             return [Ignored(error.reason, error.line)]
         match message:
             case Request(id, method):
-                return [_reply(id, method)]
+                return [_reply(id, method, self._era)]
             case Notification():
                 return [self._notification(message, line)]
             case Response() | ErrorResponse():
@@ -427,12 +427,11 @@ class ClientConnection:
         return OpenFailed(error)
 
 
-def _reply(id: RequestId, method: str) -> Send:
+def _reply(id: RequestId, method: str, era: Era | None) -> Send:
     """The answer to a server's request, in both eras: some servers do not end at EOF while one is open.
 
-    Modern servers may not ask at all; one that does gets the same refusal.
+    Modern servers may not ask at all, not even for a ping; one that does gets the same refusal.
     """
-    if method == "ping":
+    if method == "ping" and era is not Era.MODERN:
         return Send(encode_response(id, {}))
-    error = JsonRpcError(codes.METHOD_NOT_FOUND, f"Method not found: {method}")
-    return Send(encode_error(id, error))
+    return Send(encode_error(id, JsonRpcError(codes.METHOD_NOT_FOUND, f"Method not found: {method}")))
