@@ -1,0 +1,97 @@
+"""Why an incarnation ended: four reasons, and the reading of an exception as one of them."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import trio
+from attrs import field, frozen
+
+
+@frozen
+class Normal:
+    """It finished what it was for."""
+
+    def __str__(self) -> str:
+        return "normal"
+
+
+@frozen
+class Shutdown:
+    """It was told to end, in order; ``detail`` says why where there is something to say (OTP's ``{shutdown, T}``)."""
+
+    detail: object = None
+
+    def __str__(self) -> str:
+        return "shutdown" if self.detail is None else f"shutdown: {self.detail}"
+
+
+@frozen
+class Crashed:
+    """It raised ``exception``. The frames' locals are cleared: a report must not keep dead state alive."""
+
+    exception: BaseException
+
+    def __str__(self) -> str:
+        return f"crashed: {type(self.exception).__name__}: {self.exception}"
+
+    def report(self) -> str:
+        """Return the formatted traceback."""
+        return "".join(traceback.format_exception(self.exception))
+
+
+@frozen
+class Killed:
+    """It was ended without being asked; its clean-up ran cancelled."""
+
+    def __str__(self) -> str:
+        return "killed"
+
+
+@frozen
+class StartFailed:
+    """It never came up. ``reason`` is its own, or the name and reason of the child it could not start (R12)."""
+
+    reason: ExitReason
+    child: str | None = field(default=None)
+
+    def __str__(self) -> str:
+        return f"could not start {self.child}: {self.reason}" if self.child else f"could not start: {self.reason}"
+
+
+ExitReason: TypeAlias = Normal | Shutdown | Crashed | Killed | StartFailed
+
+
+def is_orderly(reason: ExitReason) -> bool:
+    """Say whether a transient child with this reason stays down (R22). ``Killed`` is not orderly."""
+    return isinstance(reason, Normal | Shutdown)
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield what an exception group holds at its leaves; an exception that is no group is its own leaf."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
+
+
+def crash(error: BaseException) -> Crashed:
+    """Read an exception as a crash. A group around one error is that error; cancellations in it are left out."""
+    errors = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)]
+    cause = errors[0] if len(errors) == 1 else error
+    for leaf in errors:
+        traceback.clear_frames(leaf.__traceback__)
+    return Crashed(cause)
+
+
+def cause_of(reason: ExitReason) -> BaseException | None:
+    """Return the exception at the bottom of a reason, or None where there is none."""
+    while isinstance(reason, StartFailed):
+        reason = reason.reason
+    if isinstance(reason, Crashed):
+        return reason.exception
+    detail = reason.detail if isinstance(reason, Shutdown) else None
+    return detail if isinstance(detail, BaseException) else None

@@ -1,0 +1,295 @@
+"""One child of one supervisor: its mailbox, its task, and the life of each incarnation in it.
+
+One task serves all incarnations that follow each other by restarts. It runs an incarnation, answers what that one owed,
+reports the exit, and parks until its supervisor starts the next one in it, or dismisses it. An ordered stop ends it;
+`restart_child` makes a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from enum import Enum
+from typing import Any, final
+
+import trio
+from attrs import define, field
+from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
+
+from actors.actor import Actor, Context, finish, serve, set_context
+from actors.errors import ActorCrashed, ActorStopped
+from actors.exits import Crashed, ExitReason, Killed, Shutdown, StartFailed, crash, leaves
+from actors.mailbox import Mailbox, Stop
+from actors.ref import Ref
+from actors.supervision.spec import BRUTAL_KILL, IGNORE, ChildSpec, Sentinel, Spec
+
+
+class Status(Enum):
+    """Where a child is in its life; OTP's pid, ``restarting`` and ``undefined`` in more words."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    EXITED = "exited"  # by itself; its supervisor has yet to decide
+    RESTARTING = "restarting"
+    STOPPED = "stopped"
+
+    @property
+    def alive(self) -> bool:
+        """Whether an incarnation is there, as far as its supervisor knows (a pid, in OTP's words)."""
+        return self in _ALIVE
+
+
+_ALIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING, Status.EXITED})
+
+
+@final
+@define(eq=False)
+class StartError(Exception):
+    """Raised by the start of a supervisor that could not start a child: the reason, not a crash (R12)."""
+
+    reason: StartFailed
+
+
+@final
+@define(eq=False)
+class Child:
+    """The record of a child. Only its supervisor starts, stops and ends it."""
+
+    spec: Spec
+    start: Callable[[], Any]
+    mailbox: Mailbox
+    on_exit: Callable[[Child, ExitReason], None]
+    on_interrupt: Callable[[BaseException], None]
+
+    ref: Ref = field(init=False)
+    context: Context = field(init=False)
+    status: Status = field(default=Status.STOPPED, init=False)
+    incarnation: int = field(default=0, init=False)
+    actor: Actor | None = field(default=None, init=False)
+    last_exit: ExitReason | None = field(default=None, init=False)
+    restarts: int = field(default=0, init=False)
+    failures: int = field(default=0, init=False)  # in a row, for the backoff
+    up_since: float | None = field(default=None, init=False)
+    timer: trio.CancelScope | None = field(default=None, init=False)  # of the backoff
+    _made: Any = field(default=None, init=False)  # what start() returned, for the incarnation to come
+    _parked: Task | None = field(default=None, init=False)  # the task, between two incarnations
+    _running: bool = field(default=False, init=False)  # there is a task, and an incarnation in it
+    _changed: trio.Event | None = field(default=None, init=False)  # set when it is up, and when it has ended
+
+    def __attrs_post_init__(self) -> None:
+        self.ref = Ref(self.mailbox, self)
+        self.context = Context(self.ref, self.mailbox)
+
+    @property
+    def name(self) -> str:
+        """Its name among its siblings."""
+        return self.spec.name
+
+    # -- for its supervisor
+
+    async def bring_up(self, nursery: trio.Nursery) -> ExitReason | Sentinel | None:
+        """Start an incarnation and wait until it is up: None. Else `IGNORE`, or why it did not start (R13)."""
+        mailbox = self.mailbox
+        mailbox.reopen()
+        mailbox.renew()
+        self.incarnation += 1
+        self.status = Status.STARTING
+        undo_context = set_context(self.context)
+        made: Any
+        try:
+            made = self.start()
+        except Exception as error:  # noqa: BLE001  # the supervision boundary: a start that raises is a failed start (R13)
+            failure = self.last_exit = StartFailed(crash(error))
+            self.status = Status.STOPPED
+            return failure
+        else:
+            if made is not IGNORE:
+                self._made = made
+                self._running = True
+                if (task := self._parked) is not None:
+                    self._parked = None
+                    reschedule(task)
+                else:
+                    nursery.start_soon(self._live, name=mailbox.path)
+        finally:
+            undo_context()
+        if made is IGNORE:
+            self.dismiss()
+            return Sentinel.IGNORE
+        if self._is_plain(made):
+            self._up(made)
+            return None
+        while self.status is Status.STARTING and self._running:
+            await self._change()
+        return None if self._running else self.last_exit
+
+    async def take_down(self) -> None:
+        """Stop it as its spec says (R40-R43) and wait until it has ended. No exit is reported."""
+        self.cancel_timer()
+        if self._running:
+            self.status = Status.STOPPING
+            if self.spec.shutdown is BRUTAL_KILL:
+                self.kill(Killed())
+            else:
+                self.mailbox.put_control(Stop(Shutdown()))
+                assert not isinstance(self.spec.shutdown, Sentinel)
+                with trio.move_on_after(self.spec.shutdown):
+                    await self._ended()
+                if self._running:
+                    self.kill(Killed())
+            await self._ended()
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """Settle that it stays down: its task, if one is parked for a restart, ends."""
+        self.cancel_timer()
+        self.status = Status.STOPPED
+        if (task := self._parked) is not None:
+            self._parked = None
+            reschedule(task)
+
+    def cancel_timer(self) -> None:
+        """Forget a restart that waits for its backoff."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def kill(self, reason: ExitReason) -> None:
+        """End its incarnation without asking it."""
+        if self._running:
+            self.mailbox.kill(reason)
+
+    def close(self, reason: ExitReason) -> int:
+        """End its mailbox: asks get `ActorStopped`. Return how many tells were dropped."""
+        return self.mailbox.close(reason)
+
+    # -- its task
+
+    async def _live(self) -> None:
+        self.mailbox.task = current_task()
+        while self._running:
+            try:
+                reason = await self._incarnation()
+            except trio.Cancelled:  # from outside: its supervisor was killed, and it with it (R94)
+                self._fall(Killed())
+                raise
+            self._fall(reason)
+            del reason  # it may keep a traceback alive, and this task lives on
+            if self.status is Status.EXITED:
+                self._parked = current_task()
+                await wait_task_rescheduled(self._abort_park)
+
+    def _abort_park(self, _: RaiseCancelT) -> Abort:
+        self._parked = None
+        return Abort.SUCCEEDED
+
+    async def _incarnation(self) -> ExitReason:
+        made, self._made = self._made, None
+        try:
+            reason = await (self._run_plain(made) if self._is_plain(made) else self._run_scoped(made))
+        except StartError as error:
+            return error.reason
+        except Exception as error:  # noqa: BLE001  # the supervision boundary
+            reason = crash(error)
+        except BaseExceptionGroup as error:
+            if all(isinstance(leaf, trio.Cancelled) for leaf in leaves(error)):
+                raise
+            reason = crash(error)  # a cancellation left out here comes again at the next checkpoint
+        except (KeyboardInterrupt, SystemExit) as error:
+            reason = Crashed(error)
+        if isinstance(reason, Crashed):
+            for leaf in leaves(reason.exception):
+                if isinstance(leaf, KeyboardInterrupt | SystemExit):
+                    self.on_interrupt(leaf)  # for the whole system, never for a restart alone
+        if self.mailbox.scope is not None and self.mailbox.scope.cancel_called:
+            reason = Killed()
+        return StartFailed(reason) if self.status is Status.STARTING else reason
+
+    async def _run_plain(self, actor: Actor) -> ExitReason:
+        mailbox = self.mailbox
+        served = await serve(mailbox, actor.receive, scoped=False)
+        if not isinstance(served, Coroutine):
+            return served
+        assert mailbox.current is not None
+        with trio.CancelScope() as mailbox.scope:
+            await finish(mailbox, mailbox.current, served)
+            return await self._serve(actor)
+        return Killed()
+
+    async def _run_scoped(self, made: Any) -> ExitReason:
+        with trio.CancelScope() as self.mailbox.scope:
+            if not self._has_nursery:
+                return await self._run_inside(made)
+            async with trio.open_nursery() as self.context.helpers:
+                reason = await self._run_inside(made)
+                self.context.helpers.cancel_scope.cancel()
+            return reason
+        return Killed()
+
+    async def _run_inside(self, made: Any) -> ExitReason:
+        if not hasattr(made, "__aenter__"):
+            self._up(made)
+            return await self._serve(made)
+        reason: ExitReason = Killed()
+        async with made as actor:
+            self._up(actor)
+            try:
+                reason = await self._serve(actor)
+            except Exception as error:
+                reason = crash(error)  # and so it is, should its clean-up swallow the error
+                raise
+        return reason
+
+    async def _serve(self, actor: Actor) -> ExitReason:
+        served = await serve(self.mailbox, actor.receive, scoped=True)
+        assert not isinstance(served, Coroutine)
+        return served
+
+    def _up(self, actor: Actor) -> None:
+        self.actor = actor
+        self.status = Status.RUNNING
+        self.up_since = trio.current_time()
+        self._tell_change()
+
+    def _fall(self, reason: ExitReason) -> None:
+        """Publish the end of an incarnation; synchronous, so that nothing can come between its parts (T16)."""
+        expected = self.status in (Status.STARTING, Status.STOPPING)
+        self.actor = self.context.helpers = None
+        self.last_exit = reason
+        self._running = False
+        self.status = Status.STOPPED if expected else Status.EXITED
+        self.mailbox.answer_owed(lambda: self._unanswered(reason))
+        if not expected:
+            self.on_exit(self, reason)
+        self._tell_change()
+
+    def _unanswered(self, reason: ExitReason) -> Exception:
+        if isinstance(reason, Crashed):
+            crashed = ActorCrashed(self.mailbox.path, self.incarnation)
+            crashed.__cause__ = reason.exception
+            return crashed
+        return ActorStopped(self.mailbox.path, reason)
+
+    # -- waiting for it
+
+    def _tell_change(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    async def _change(self) -> None:
+        if self._changed is None:
+            self._changed = trio.Event()
+        await self._changed.wait()
+
+    async def _ended(self) -> None:
+        while self._running:
+            await self._change()
+
+    @property
+    def _has_nursery(self) -> bool:
+        return isinstance(self.spec, ChildSpec) and self.spec.nursery
+
+    def _is_plain(self, made: object) -> bool:
+        """Whether nothing of the user's awaits around its handlers: then it needs no handshake and no scope."""
+        return not self._has_nursery and not hasattr(made, "__aenter__")

@@ -1,0 +1,376 @@
+"""The supervisor: an actor whose messages are its children's exits and its user's requests.
+
+It decides nothing here that a pure function can decide (`strategy`, `window`, `backoff`), and it handles one message at
+a time, so that a whole group restart is one turn (R20). Exits and requests share its work lane, in order; its own stop
+comes by the control lane and overtakes them, and so any restart loop. A restart that must wait for its backoff, and one
+that failed, leave the turn and come back as a message (R35): the supervisor is never asleep on a timer.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Any, final
+
+import trio
+from attrs import define, field, frozen
+
+from actors.actor import context
+from actors.errors import ChildRefused, SpecError
+from actors.exits import ExitReason, Shutdown, StartFailed
+from actors.inspect import ChildExited, ChildStarted, Node, TreeEvent
+from actors.mailbox import Mailbox, Stop
+from actors.message import Ask, Tell
+from actors.ref import Ref
+from actors.supervision.child import Child, StartError, Status
+from actors.supervision.spec import IGNORE, ChildSpec, Spec, SupervisorSpec, check_child
+from actors.supervision.strategy import AutoShutdown, Restart, Verdict, group, verdict
+
+
+@frozen
+class StartChild(Ask[Ref | None]):
+    spec: Spec
+
+
+@frozen
+class TerminateChild(Ask[None]):
+    name: str
+
+
+@frozen
+class RestartChild(Ask[Ref | None]):
+    name: str
+
+
+@frozen
+class DeleteChild(Ask[None]):
+    name: str
+
+
+@frozen
+class WhichChildren(Ask[tuple[Node, ...]]):
+    pass
+
+
+@frozen
+class Exited(Tell):
+    """A child's incarnation ended by itself. Matched by identity: an exit that has been dealt with is stale (R20)."""
+
+    child: Child
+    incarnation: int
+    reason: ExitReason
+
+
+@frozen
+class TryAgain(Tell):
+    """Come back to a child that is ``restarting``. ``counted``: its restart was counted before its backoff (K11)."""
+
+    child: Child
+    incarnation: int
+    counted: bool
+
+
+@define(eq=False)
+class Surroundings:
+    """What all supervisors of one system share."""
+
+    observe: Callable[[TreeEvent], None]
+    interrupt: Callable[[BaseException], None]
+
+
+@final
+@define(eq=False)
+class Supervisor:
+    """Keeps its children as their specs say. Everything here runs in its own task, one message at a time."""
+
+    path: str
+    spec: SupervisorSpec
+    _mailbox: Mailbox = field(alias="mailbox")
+    _surroundings: Surroundings = field(alias="surroundings")
+    nursery: trio.Nursery = field(init=False)
+    children: dict[str, Child] = field(factory=dict, init=False)  # in start order
+    restarts: tuple[float, ...] = field(default=(), init=False)  # in the window, by time
+    last_crash: ExitReason | None = field(default=None, init=False)
+
+    async def receive(self, message: Any) -> object:
+        """Handle one exit or one request."""
+        match message:
+            case Exited(child, incarnation, reason):
+                if self._is(child, incarnation, Status.EXITED):
+                    await self._exited(child, reason)
+            case TryAgain(child, incarnation, counted):
+                if self._is(child, incarnation, Status.RESTARTING):
+                    child.timer = None
+                    await (self._start_group(child) if counted else self._restart(child))
+            case StartChild(spec):
+                return await self._start_child(spec)
+            case TerminateChild(name):
+                await self._terminate_child(self._known(name))
+            case RestartChild(name):
+                return await self._restart_child(self._known(name))
+            case DeleteChild(name):
+                self._delete_child(self._known(name))
+            case WhichChildren():
+                return tuple(map(node_of, reversed(self.children.values())))
+            case _:
+                raise TypeError(f"supervisor {self.path!r} does not know the message {type(message).__name__}")
+        return None
+
+    def _is(self, child: Child, incarnation: int, status: Status) -> bool:
+        """Whether that is still so; the mailbox may hold exits of the last incarnation's children."""
+        known = self.children.get(child.name)
+        return known is child and child.status is status and child.incarnation == incarnation
+
+    # -- start and stop
+
+    async def start_all(self) -> None:
+        """Start the children of the spec, strictly one after another (R10). Raises `_CouldNotStart` (R12)."""
+        for spec in self.spec.children:
+            child = self._adopt(spec)
+            failure = await self._bring_up(child)
+            if failure is not None:
+                raise _CouldNotStart(child.name, failure)
+
+    async def stop_all(self) -> None:
+        """Stop all children, in reverse start order (R44), or all at once where the spec says so."""
+        children = list(reversed(self.children.values()))
+        if self.spec.concurrent_stop:
+            async with trio.open_nursery() as stops:
+                for child in children:
+                    stops.start_soon(child.take_down)
+        else:
+            for child in children:
+                await child.take_down()
+
+    def close_all(self, reason: ExitReason) -> None:
+        """End all mailboxes below: nobody will serve them again."""
+        for child in self.children.values():
+            child.dismiss()
+            child.close(reason)
+
+    def _adopt(self, spec: Spec) -> Child:
+        path = f"{self.path}/{spec.name}" if self.path else spec.name
+        if isinstance(spec, ChildSpec):
+            mailbox, start = Mailbox(path, spec.capacity, spec.overflow), spec.start
+        else:
+            mailbox, start = Mailbox(path, math.inf), partial(supervise, path, spec, self._surroundings)
+        child = Child(spec, start, mailbox, self._on_exit, self._surroundings.interrupt)
+        self.children[spec.name] = child
+        return child
+
+    async def _bring_up(self, child: Child) -> ExitReason | None:
+        outcome = await child.bring_up(self.nursery)
+        if outcome is None:
+            self._surroundings.observe(ChildStarted(child.mailbox.path, child.incarnation))
+        elif outcome is IGNORE:
+            if child.spec.restart is Restart.TEMPORARY:  # R11
+                self._forget(child)
+            return None
+        else:
+            assert not isinstance(outcome, type(IGNORE))
+            self._observe_exit(child, outcome, None)
+            return outcome
+        return None
+
+    def _forget(self, child: Child) -> None:
+        child.dismiss()
+        child.close(child.last_exit or Shutdown())
+        if self.children.get(child.name) is child:
+            del self.children[child.name]
+
+    # -- exits
+
+    def _on_exit(self, child: Child, reason: ExitReason) -> None:
+        if self._mailbox.closed_by is None:
+            self._mailbox.put(Exited(child, child.incarnation, reason))
+
+    def _observe_exit(self, child: Child, reason: ExitReason, decided: Verdict | None, delay: float = 0.0) -> None:
+        self._surroundings.observe(
+            ChildExited(child.mailbox.path, child.incarnation, reason, decided, len(self.restarts), delay)
+        )
+
+    async def _exited(self, child: Child, reason: ExitReason) -> None:
+        decided = verdict(child.spec.restart, reason)
+        if decided is Verdict.RESTART:
+            await self._restart(child)
+            return
+        self._observe_exit(child, reason, decided)
+        child.dismiss()
+        child.close(reason)
+        if decided is Verdict.DELETE:
+            self._forget(child)
+        if child.spec.significant:
+            self._consider_auto_shutdown()
+
+    def _consider_auto_shutdown(self) -> None:
+        match self.spec.auto_shutdown:
+            case AutoShutdown.ANY_SIGNIFICANT:
+                self._give_up()
+            case AutoShutdown.ALL_SIGNIFICANT:
+                if not any(
+                    child.spec.significant and (child.status.alive or child.status is Status.RESTARTING)
+                    for child in self.children.values()
+                ):
+                    self._give_up()
+
+    def _give_up(self) -> None:
+        """End, as ordinary shutdown (R53, R64): before the next message, and with the children stopped in order."""
+        self._mailbox.put_control(Stop(Shutdown()))
+
+    # -- restarts
+
+    async def _restart(self, child: Child) -> None:
+        """Count, then stop the group, then wait the backoff, then start the group (R50, R31, R32, K11)."""
+        now = trio.current_time()
+        reason = child.last_exit
+        assert reason is not None
+        self.last_crash = reason
+        self.restarts = (now, *self.spec.window.counted(self.restarts, now))
+        if self.spec.window.spent(self.restarts):
+            self._observe_exit(child, reason, None)
+            child.dismiss()
+            self._give_up()
+            return
+        delay = self._delay(child, now)
+        self._observe_exit(child, reason, Verdict.RESTART, delay)
+        child.status = Status.RESTARTING
+        child.restarts += 1
+        for sibling in reversed(group(self.spec.strategy, list(self.children.values()), child)):
+            if sibling is not child:
+                await sibling.take_down()
+                if sibling.spec.restart is Restart.TEMPORARY:  # R33
+                    self._forget(sibling)
+        if delay > 0:
+            self._come_back(child, delay)
+        else:
+            await self._start_group(child)
+
+    def _delay(self, child: Child, now: float) -> float:
+        backoff = child.spec.backoff
+        if backoff is None:
+            return 0.0
+        if child.up_since is not None and now - child.up_since >= backoff.reset:
+            child.failures = 0
+        child.up_since = None
+        child.failures += 1
+        return backoff.delay(child.failures, random.uniform(-1, 1))
+
+    def _come_back(self, child: Child, delay: float) -> None:
+        child.timer = trio.CancelScope()
+        self.nursery.start_soon(self._wait_backoff, child, child.timer, delay)
+
+    async def _wait_backoff(self, child: Child, timer: trio.CancelScope, delay: float) -> None:
+        with timer:
+            await trio.sleep(delay)
+            self._mailbox.put(TryAgain(child, child.incarnation, counted=True))
+
+    async def _start_group(self, failed: Child) -> None:
+        failed.status = Status.STOPPED
+        for child in group(self.spec.strategy, list(self.children.values()), failed):
+            if child.status is not Status.STOPPED:
+                continue
+            failure = await self._bring_up(child)
+            if failure is not None:  # R35: the rest of the group stays down until it is tried again
+                child.status = Status.RESTARTING
+                self._mailbox.put(TryAgain(child, child.incarnation, counted=False))
+                return
+
+    # -- requests (R70-R73)
+
+    def _known(self, name: str) -> Child:
+        if (child := self.children.get(name)) is None:
+            raise self._refused(name, "not_found")
+        return child
+
+    def _refused(self, name: str, why: str, reason: ExitReason | None = None) -> ChildRefused:
+        return ChildRefused(self.path, name, why, reason)
+
+    async def _start_child(self, spec: Spec) -> Ref | None:
+        try:
+            check_child(self.spec, spec)
+        except SpecError as error:
+            raise ChildRefused(self.path, str(getattr(spec, "name", "")), f"bad_spec: {error}") from error
+        if (known := self.children.get(spec.name)) is not None:
+            raise self._refused(spec.name, "already_started" if known.status.alive else "already_present")
+        child = self._adopt(spec)
+        failure = await self._bring_up(child)
+        if failure is not None:
+            self._forget(child)
+            raise self._refused(spec.name, "start_failed", failure)
+        return child.ref if child.status.alive else None
+
+    async def _terminate_child(self, child: Child) -> None:
+        await child.take_down()
+        child.close(Shutdown())
+        if child.spec.restart is Restart.TEMPORARY:
+            self._forget(child)
+        # A group restart that this ends leaves its members down for good (R37); nobody may wait for them.
+        if not any(other.status is Status.RESTARTING for other in self.children.values()):
+            for other in self.children.values():
+                if other.status is Status.STOPPED:
+                    other.close(Shutdown())
+
+    async def _restart_child(self, child: Child) -> Ref | None:
+        if child.status is not Status.STOPPED:
+            raise self._refused(child.name, "restarting" if child.status is Status.RESTARTING else "running")
+        failure = await self._bring_up(child)
+        if failure is not None:
+            child.close(failure)
+            raise self._refused(child.name, "start_failed", failure)
+        return child.ref if child.status.alive else None
+
+    def _delete_child(self, child: Child) -> None:
+        if child.status is not Status.STOPPED:
+            raise self._refused(child.name, "restarting" if child.status is Status.RESTARTING else "running")
+        self._forget(child)
+
+
+@final
+@define(eq=False)
+class _CouldNotStart(Exception):
+    child: str
+    reason: ExitReason
+
+
+@asynccontextmanager
+async def _supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings) -> AsyncIterator[Supervisor]:
+    failure: StartFailed | None = None
+    supervisor = Supervisor(path, spec, context()._mailbox, surroundings)
+    try:
+        async with trio.open_nursery() as supervisor.nursery:
+            try:
+                await supervisor.start_all()
+                yield supervisor
+            except _CouldNotStart as error:
+                failure = StartFailed(error.reason, error.child)
+            finally:
+                # Cancelled, if the supervisor was killed: then the nursery kills its children, and waits for them.
+                await supervisor.stop_all()
+    finally:
+        supervisor.close_all(failure or Shutdown())
+    if failure is not None:
+        raise StartError(failure)
+
+
+def supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings) -> AbstractAsyncContextManager[Supervisor]:
+    """Return the supervisor of ``spec`` as an actor to be entered: started when all its children are (R14)."""
+    return _supervise(path, spec, surroundings)
+
+
+def node_of(child: Child) -> Node:
+    """Draw a child, and all below it, as data."""
+    below = child.actor.children.values() if isinstance(child.actor, Supervisor) else ()
+    return Node(
+        name=child.name,
+        kind="worker" if isinstance(child.spec, ChildSpec) else "supervisor",
+        status=child.status.value,
+        incarnation=child.incarnation,
+        restarts=child.restarts,
+        last_exit=child.last_exit,
+        mailbox=child.mailbox.statistics(),
+        uptime=None if child.up_since is None or not child.status.alive else trio.current_time() - child.up_since,
+        children=tuple(map(node_of, below)),
+    )

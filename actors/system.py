@@ -1,0 +1,206 @@
+"""The root of a tree, in your nursery."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import final
+
+import trio
+from attrs import define, field
+
+from actors.errors import SupervisorExit
+from actors.exits import ExitReason, Killed, Shutdown, StartFailed, cause_of
+from actors.inspect import Node, TreeEvent
+from actors.mailbox import Mailbox
+from actors.ref import Ref
+from actors.supervision.child import Child
+from actors.supervision.spec import Spec, SupervisorSpec
+from actors.supervision.strategy import Strategy
+from actors.supervision.supervisor import (
+    DeleteChild,
+    RestartChild,
+    StartChild,
+    Supervisor,
+    Surroundings,
+    TerminateChild,
+    node_of,
+    supervise,
+)
+from actors.supervision.window import RestartWindow
+
+
+@final
+@define(eq=False)
+class SupervisorRef:
+    """The address of a supervisor, and what may be asked of it.
+
+    All of it is done in the supervisor's own turns, one after another with its children's exits (R77). What it does not
+    do it refuses with `ChildRefused`; a supervisor that is gone raises `ActorStopped`.
+    """
+
+    ref: Ref
+
+    async def start_child(self, spec: Spec) -> Ref | None:
+        """Start one child more, after the others (R70). None: its start said IGNORE."""
+        return await self.ref.ask(StartChild(spec))
+
+    async def terminate_child(self, name: str) -> None:
+        """Stop a child, or its pending restart; keep its spec, unless it is temporary (R71)."""
+        await self.ref.ask(TerminateChild(name))
+
+    async def restart_child(self, name: str) -> Ref | None:
+        """Start a child that is down (R72). Its address is the same as before."""
+        return await self.ref.ask(RestartChild(name))
+
+    async def delete_child(self, name: str) -> None:
+        """Forget the spec of a child that is down (R73)."""
+        await self.ref.ask(DeleteChild(name))
+
+
+@final
+@define(eq=False)
+class System:
+    """A running tree. ``system["name"]`` is the address of a child of the root, ``system["a/b"]`` of one below."""
+
+    _root: Child = field(alias="root")
+
+    def __getitem__(self, path: str) -> Ref:
+        """Return the address at ``path``. Raises `KeyError`."""
+        return self._find(path).ref
+
+    def __contains__(self, path: object) -> bool:
+        try:
+            self._find(str(path))
+        except KeyError:
+            return False
+        return True
+
+    @property
+    def root(self) -> SupervisorRef:
+        """The root supervisor."""
+        return SupervisorRef(self._root.ref)
+
+    def supervisor(self, path: str) -> SupervisorRef:
+        """Return the supervisor at ``path``. Raises `KeyError`."""
+        child = self._find(path)
+        if not isinstance(child.spec, SupervisorSpec):
+            raise KeyError(f"{path!r} is a worker, not a supervisor")
+        return SupervisorRef(child.ref)
+
+    def tree(self) -> Node:
+        """Return the whole tree as it is now; ``str`` draws it."""
+        return node_of(self._root)
+
+    def _find(self, path: str) -> Child:
+        at = self._root
+        for name in path.split("/"):
+            if not isinstance(at.actor, Supervisor) or name not in at.actor.children:
+                known = list(at.actor.children) if isinstance(at.actor, Supervisor) else []
+                raise KeyError(f"no child {name!r} in {at.mailbox.path!r} on the way to {path!r}; there: {known}")
+            at = at.actor.children[name]
+        return at
+
+
+def _ignore(event: TreeEvent) -> None:
+    pass
+
+
+@asynccontextmanager
+async def open_system(
+    *children: Spec,
+    strategy: Strategy = Strategy.ONE_FOR_ONE,
+    window: RestartWindow = RestartWindow(),  # noqa: B008  # frozen
+    name: str = "root",
+    observe: Callable[[TreeEvent], None] = _ignore,
+) -> AsyncIterator[System]:
+    """Start a tree of actors under one root supervisor, enter when all are up, and stop it in order at the end.
+
+    Leaves no task (K12). An exception of the body comes out bare, after the tree has stopped; a cancellation stops the
+    tree in order, too, each child with its own time. A root that gives up cancels the body and raises `SupervisorExit`
+    with the last crash as its cause; so does one that cannot start. ``observe`` is called with each `TreeEvent`, from
+    inside the tree: it must not wait and must not raise.
+    """
+    spec = SupervisorSpec(name, tuple(children), strategy=strategy, window=window)
+    tree = _Tree(name, spec, observe)
+    raised: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tree.run, name=f"actors of {name!r}")
+        try:
+            await tree.wait_booted()
+            if tree.gave_up is None:
+                with tree.body:
+                    yield System(tree.root)
+        except BaseException as error:  # noqa: BLE001  # it leaves below, bare, once the tree has stopped
+            raised = error
+        finally:
+            tree.leave()
+    if tree.interrupted is not None:
+        raise tree.interrupted
+    if raised is not None:
+        raise raised
+    if tree.gave_up is not None:
+        raise SupervisorExit(name, tree.gave_up) from tree.last_crash()
+
+
+@final
+@define(eq=False)
+class _Tree:
+    """Runs a root out of reach of cancellations from outside: they would end all actors at once, in no order (T5)."""
+
+    name: str
+    spec: SupervisorSpec
+    observe: Callable[[TreeEvent], None]
+    body: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    root: Child = field(init=False)
+    interrupted: BaseException | None = field(default=None, init=False)
+    gave_up: ExitReason | None = field(default=None, init=False)
+    _supervisor: Supervisor | None = field(default=None, init=False)
+    _booted: trio.Event = field(factory=trio.Event, init=False)
+    _over: trio.Event = field(factory=trio.Event, init=False)  # the body has ended, or the root has
+
+    def __attrs_post_init__(self) -> None:
+        surroundings = Surroundings(self.observe, self._interrupt)
+        start = partial(supervise, "", self.spec, surroundings)
+        self.root = Child(self.spec, start, Mailbox(self.name, math.inf), self._exited, self._interrupt)
+
+    async def run(self) -> None:
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                failure = await self.root.bring_up(nursery)
+                if isinstance(self.root.actor, Supervisor):
+                    self._supervisor = self.root.actor
+                if isinstance(failure, StartFailed):
+                    self.gave_up = failure
+                self._booted.set()
+                if failure is None:
+                    await self._over.wait()
+                await self.root.take_down()
+                self.root.close(self.root.last_exit or Shutdown())
+
+    async def wait_booted(self) -> None:
+        """Wait until all children are up, or one did not come up. Cancelling this kills what has come up (R95)."""
+        try:
+            await self._booted.wait()
+        except trio.Cancelled:
+            self.root.kill(Killed())
+            raise
+
+    def leave(self) -> None:
+        self._over.set()
+
+    def last_crash(self) -> BaseException | None:
+        crash = self._supervisor.last_crash if self._supervisor is not None else None
+        return cause_of(crash or self.gave_up or Shutdown())
+
+    def _interrupt(self, error: BaseException) -> None:
+        self.interrupted = error
+        self.body.cancel()
+        self._over.set()
+
+    def _exited(self, _: Child, reason: ExitReason) -> None:
+        self.gave_up = reason
+        self.body.cancel()
+        self._over.set()
