@@ -14,7 +14,9 @@ from attrs import frozen
 _SERVER = re.compile(r"""\b(?:call|kill|stop|reload|status)\(\s*(?P<quote>["'])(?P<typed>[^"']*)\Z""")
 _CALL = r"""\bcall\(\s*(["'])(?P<server>[^"']+)\1\s*,\s*"""
 _TOOL = re.compile(_CALL + r"""(?P<quote>["'])(?P<typed>[^"']*)\Z""")
-_ARGUMENT = re.compile(_CALL + r"""(["'])(?P<tool>[^"']+)\3\s*,\s*\{(?:[^{}]*,)?\s*(?P<quote>["'])(?P<typed>[^"']*)\Z""")
+_ARGUMENT = re.compile(
+    _CALL + r"""(["'])(?P<tool>[^"']+)\3\s*,\s*\{(?:[^{}]*,)?\s*(?P<quote>["'])(?P<typed>[^"']*)\Z"""
+)
 _ATTRIBUTE = re.compile(r"(?<![\w.)\]\"'])(?P<path>[^\W\d]\w*(?:\.\w+)*)\.(?P<typed>\w*)\Z")
 _NAME = re.compile(r"(?<![\w.)\]\"'])(?P<typed>[^\W\d]\w*)\Z")
 _STRINGS = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|#[^\n]*\Z""")
