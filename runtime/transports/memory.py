@@ -104,18 +104,18 @@ class _Pipe:
 class MemoryTransport(Transport):
     """One end of a `memory_pair`. What is sent here is received there, and the other way round."""
 
-    _out: _Pipe
-    _in: _Pipe
+    _outgoing: _Pipe
+    _incoming: _Pipe
 
     def send_nowait(self, message: bytes) -> None:
-        self._out.put(message)
+        self._outgoing.put(message)
 
     async def send(self, message: bytes) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            self._out.put(message)
+            self._outgoing.put(message)
         except trio.WouldBlock:
-            await self._out.put_in_turn(message)
+            await self._outgoing.put_in_turn(message)
         else:
             await trio.lowlevel.cancel_shielded_checkpoint()
 
@@ -130,14 +130,14 @@ class MemoryTransport(Transport):
         await trio.lowlevel.checkpoint()
         while True:
             try:
-                return [message.removesuffix(b"\n") for message in self._in.take(count)]
+                return [message.removesuffix(b"\n") for message in self._incoming.take(count)]
             except trio.WouldBlock:
-                await self._in.arrival.park()
+                await self._incoming.arrival.park()
 
     def close(self) -> None:
         """`aclose` for where nothing may be awaited."""
-        self._out.close_writer()
-        self._in.close_reader()
+        self._outgoing.close_writer()
+        self._incoming.close_reader()
 
     async def aclose(self) -> None:
         self.close()

@@ -62,32 +62,31 @@ async def test_a_cancelled_send_has_sent_nothing_and_holds_up_nobody():
     here, there = memory_pair(limit=4)
     here.send_nowait(b"12")
     async with trio.open_nursery() as nursery:
-        with trio.move_on_after(0) as scope:
-            nursery.start_soon(here.send, b"34")
-            await trio.sleep_forever()
-        assert scope.cancelled_caught
         async with trio.open_nursery() as doomed:
             doomed.start_soon(here.send, b"large")
             await wait_all_tasks_blocked()
-            nursery.start_soon(here.send, b"")
+            nursery.start_soon(here.send, b"34")
             await wait_all_tasks_blocked()
             doomed.cancel_scope.cancel()
-    assert await there.receive_batch() == [b"12", b"34", b""]
+    assert await there.receive_batch() == [b"12", b"34"]
 
 
-async def test_a_cancelled_receive_loses_nothing():
+@pytest.mark.parametrize("verb", ["receive", "receive_batch"])
+async def test_a_cancelled_receive_loses_nothing(verb):
     here, there = memory_pair()
+    received = []
+
+    async def receive():
+        received.append(await getattr(there, verb)())
+
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(there.receive)
+        nursery.start_soon(receive)
         await wait_all_tasks_blocked()
         here.send_nowait(b"1\n")
         nursery.cancel_scope.cancel()
-    got = []
-    with trio.move_on_after(0):
-        got = await there.receive_batch()
-    if not got:  # it was taken by the receiver that the cancellation came too late for
-        here.send_nowait(b"2\n")
-        assert await there.receive() == b"2"
+    if not received:
+        received.append(await there.receive())
+    assert received in ([b"1"], [[b"1"]])
 
 
 @pytest.mark.parametrize("verb", ["receive", "receive_batch"])
