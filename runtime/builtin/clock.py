@@ -1,6 +1,7 @@
 """A clock as an MCP server, run as a process of its own: ``python -m runtime.builtin.clock``."""
 
 import time
+from datetime import UTC, datetime, tzinfo
 from typing import TypedDict
 
 import trio
@@ -25,8 +26,6 @@ class Now(TypedDict):
 @server.tool(blocking=False, annotations=READ_ONLY)
 def now(timezone: str = "UTC") -> Now:
     """The time now in a timezone, such as "Europe/Vienna"; UTC if none is named."""
-    from datetime import UTC, datetime, tzinfo
-
     zone: tzinfo = UTC
     if timezone != "UTC":
         from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
