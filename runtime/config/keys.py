@@ -60,6 +60,7 @@ def read_keys(value: Any, at: Place, keys: Mapping[str, Key], foreign: Mapping[s
     """The keys that an object sets, by attribute. An unknown key near one of ours is a mistake; one that other
     programs know (``foreign``), or nobody, is noted."""
     read: dict[str, Any] = {}
+    misspelt: set[str] = set()
     attempts = Attempts()
     for name, part, place in members(value, at):
         with attempts:
@@ -71,11 +72,12 @@ def read_keys(value: Any, at: Place, keys: Mapping[str, Key], foreign: Mapping[s
                 if foreign[name]:
                     place.note("foreign", foreign[name])
             elif meant := MEANT.get(name) if MEANT.get(name) in keys else near(name, keys):
+                misspelt.add(meant)
                 place.unknown(meant)
             else:
                 place.note("unknown", "not a key here; ignored")
     for name, known in keys.items():
-        if known.required and name not in value:
+        if known.required and name not in value and name not in misspelt:
             with attempts:
                 at.at(name).wrong(Missing(), known.check.expected)
     attempts.finish()

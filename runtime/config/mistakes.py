@@ -149,7 +149,7 @@ _plain_key = re.compile(r"[\w$-]+")
 
 def shorten(text: str) -> str:
     """A string of the file on one line, quoted."""
-    return json.dumps(text if len(text) <= 60 else text[:57] + "...", ensure_ascii=False)
+    return json.dumps(text if len(text) <= 100 else text[:97] + "...", ensure_ascii=False)
 
 
 def show(value: object) -> str:

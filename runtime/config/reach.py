@@ -172,6 +172,8 @@ def read_env_file(name: Text, at: Place) -> dict[str, Secret | None]:
         at.wrong(name, "a file that can be read", error.strerror or "")
     except UnicodeDecodeError:
         at.wrong(name, "a file of UTF-8 text")
+    if "\0" in lines:
+        at.wrong(name, "a file without NUL characters")
     found: dict[str, Secret | None] = {}
     end = 0
     while end < len(lines):

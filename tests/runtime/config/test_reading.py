@@ -373,7 +373,8 @@ def test_a_cursor_file_works_as_it_is(tmp_path):
         """{"mcpServers": {
         "tools": {"type": "stdio", "command": "python", "args": ["${workspaceFolder}${/}tools.py"],
                   "envFile": ".env"},
-        "remote": {"url": "https://example.org/mcp", "headers": {"Authorization": "Bearer ${env:TOKEN}"}, "env": {}}}}""",
+        "remote": {"url": "https://example.org/mcp", "env": {},
+                   "headers": {"Authorization": "Bearer ${env:TOKEN}"}}}}""",
     )
     (tmp_path / ".env").write_text("KEY=value")
     config = load(file, environ={"TOKEN": "t0ken"})
