@@ -1,13 +1,14 @@
 """A person at a terminal: programs on a real pseudoterminal, for tests of the prompt."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pexpect
 import pytest
-from attrs import define
+from attrs import define, frozen
 
 
 @define
@@ -61,3 +62,35 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     yield start
     for process in processes:
         process.close(force=True)
+
+
+@frozen
+class Run:
+    """What a program said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Run]
+
+
+@pytest.fixture
+def greenroom(tmp_path: Path) -> Command:
+    """Run ``python -m runtime`` in an empty directory that is its home, with this text piped in."""
+
+    def run(*arguments: str, text: str = "", **environ: str) -> Run:
+        done = subprocess.run(
+            [sys.executable, "-m", "runtime", *arguments],
+            input=text,
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", **environ},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=30,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    return run

@@ -1,0 +1,3 @@
+from runtime.console import main
+
+raise SystemExit(main())

@@ -1,0 +1,132 @@
+"""The names at the prompt."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, final
+
+import trio
+
+import runtime
+from runtime.console.events import EventLog
+from runtime.console.listings import Listing, Statuses
+from runtime.console.session import Leave
+
+if TYPE_CHECKING:
+    from runtime.host import Runtime
+
+T = TypeVar("T")
+
+
+class NotBegun(AttributeError):
+    """The result of an errand was asked for before the errand was awaited."""
+
+
+@final
+class Errand(Generic[T]):
+    """Something to await, which begins when it is awaited. Typed alone at the prompt, it is awaited there.
+
+    Unlike a coroutine it may be dropped, and says what is missing when its result is asked for too early.
+    """
+
+    def __init__(self, words: str, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._words, self._work = words, work
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self._work().__await__()
+
+    def __repr__(self) -> str:
+        return f"<{self._words}: not begun, put await before it>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise NotBegun(f"no {name!r} yet: put await before {self._words}")
+
+
+@final
+class Word:
+    """A function at the prompt; typed without its parentheses it says how it is used."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self._function(*args, **kwargs)
+
+    def usage(self) -> str:
+        """Write the call with its arguments' names."""
+        signature = inspect.signature(self._function)
+        bare = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+        return f"{self._function.__name__}{signature.replace(parameters=bare, return_annotation=signature.empty)}"
+
+    def __repr__(self) -> str:
+        return f"{self.usage()}\n    {inspect.getdoc(self._function)}"
+
+
+def prompt_words(host: Runtime, log: EventLog) -> dict[str, object]:
+    """Make the namespace of a session on this host."""
+
+    def call(
+        server: str, tool: str, arguments: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> Errand[Any]:
+        """Calls a tool: await call("clock", "now", {})"""
+        return Errand(f"call({server!r}, {tool!r})", lambda: host.call(server, tool, arguments, timeout=timeout))
+
+    def tools(query: str | None = None, server: str | None = None) -> Listing[Any]:
+        """Lists the tools of all servers, or those that match."""
+        return Listing(host.tools(query, server), none="no tool" if query is None else f"no tool matches {query!r}")
+
+    def tree() -> object:
+        """Draws the supervisor tree."""
+        return host.tree()
+
+    def status(server: str | None = None) -> Statuses:
+        """Tells how the servers are: state, process, restarts, calls."""
+        return Statuses(host.status(server))
+
+    def events(last: int = 20, *, follow: bool = False) -> Listing[Any] | Errand[None]:
+        """Shows what happened last; events(follow=True) goes on until Ctrl-C."""
+        if follow:
+            return Errand("events(follow=True)", lambda: _follow(host))
+        return Listing(log.last(last), none="nothing has happened yet")
+
+    def kill(server: str) -> Errand[None]:
+        """Kills the server's process (SIGKILL), to see its supervisor bring it back."""
+        return Errand(f"kill({server!r})", lambda: host.kill(server))
+
+    shown = {word.__name__: Word(word) for word in (call, tools, tree, status, events, kill)}
+
+    def help(subject: object = None) -> Verbatim:
+        """Lists these names; help(x) tells about x."""
+        if subject is None or isinstance(subject, Word):
+            return Verbatim("\n".join(map(repr, shown.values() if subject is None else (subject,))))
+        import pydoc
+
+        return Verbatim(pydoc.plain(pydoc.render_doc(subject)))
+
+    shown["help"] = Word(help)
+    leave = Leave()
+    return {
+        **shown,
+        "host": host,
+        "exit": leave,
+        "quit": leave,
+        "runtime": runtime,
+        "trio": trio,
+        "__name__": "__console__",
+    }
+
+
+@final
+class Verbatim(str):
+    """Text that is shown as it is, not as a quoted string."""
+
+    __slots__ = ()
+
+
+async def _follow(host: Runtime) -> None:
+    async with host.events() as channel:
+        async for event in channel:
+            print(event)
