@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -34,8 +34,6 @@ Exit code: 0 for a result without error, 1 for an error,
 2 for a mistake in CONFIG or on the command line.
 """
 _SERVE = "serve comes with the gateway, which is not part of this release yet"
-
-Work = Callable[[], Awaitable[int]]
 
 
 class UsageError(Exception):
@@ -78,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         line = split(arguments)
         if not line.words:
-            return trio.run(until_signalled, partial(_console, line.config))
+            return trio.run(_console, line.config)
         if line.words[0] == "serve":
             raise UsageError(_SERVE)
         return _command(line)
@@ -99,14 +97,14 @@ def _configuration(named: str | None) -> RuntimeConfig:
 
 
 async def _console(named: str | None) -> int:
-    config = _configuration(named)
+    config = _configuration(named)  # before signals are cancellation: it may block in a question to the user
     if sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
         from runtime.console.interactive import interactive
 
-        return await interactive(config, named=named is not None)
+        return await until_signalled(partial(interactive, config, named=named is not None))
     from runtime.console.piped import piped
 
-    return await piped(config)
+    return await until_signalled(partial(piped, config))
 
 
 def _command(line: CommandLine) -> int:
