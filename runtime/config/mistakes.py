@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from math import isfinite
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, final
 
 from attrs import define, evolve, field, frozen
+
+from runtime.errors import GreenroomError
 
 from .secret import Secret, Text
 
@@ -56,7 +57,7 @@ class Mistake:
 
 @final
 @define(eq=False)
-class ConfigError(Exception):
+class ConfigError(GreenroomError):
     """A configuration was refused, before anything of it was started. ``mistakes`` holds every mistake found; a
     file that cannot be parsed has one. No secret is in it, so it may be printed."""
 
@@ -183,6 +184,8 @@ def _number(value: float) -> str:
 
 def near(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant: case, ``_`` and ``-`` do not count."""
+    from difflib import get_close_matches  # only a mistake needs it
+
     folded = {_fold(each): each for each in known}
     return folded[found[0]] if (found := get_close_matches(_fold(word), folded, n=1, cutoff=0.72)) else None
 

@@ -24,7 +24,7 @@ _REMOTE_TYPES: dict[str, RemoteType] = {
     "ws": "ws",
     "websocket": "ws",
 }
-_OBJECT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+_OBJECT = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*"
 
 
 def _read_url(value: Any, at: Place) -> Text:
@@ -47,7 +47,7 @@ def _read_type(value: Any, at: Place) -> str:
 
 
 def _read_object(value: Any, at: Place) -> InProcess:
-    if not isinstance(value, str) or not _OBJECT.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_OBJECT, value):
         at.wrong(value, python.expected, 'as in "my_tools.clock:server"')
     return InProcess(*value.split(":"))
 
@@ -153,13 +153,10 @@ def _idle(keys: tuple[str, ...], without: str, set_keys: Collection[str], at: Pl
 
 # envFile -----------------------------------------------------------------------------------------
 
-_ENTRY = re.compile(
-    r"""[^\S\n]* (?: \#[^\n]* | (?:export[^\S\n]+)? (?P<name>[A-Za-z_][\w.-]*) [^\S\n]* = [^\S\n]*
-        (?: '(?P<single>[^']*)' | "(?P<double>(?:\\.|[^"\\])*)" | (?P<bare>[^\n'"][^\n]*?)? )
-        (?:[^\S\n]+\#[^\n]*)? )? [^\S\n]* (?:\n|\Z)""",
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ENTRY = r"""(?xas)
+    [^\S\n]* (?: \#[^\n]* | (?:export[^\S\n]+)? (?P<name>[A-Za-z_][\w.-]*) [^\S\n]* = [^\S\n]*
+    (?: '(?P<single>[^']*)' | "(?P<double>(?:\\.|[^"\\])*)" | (?P<bare>[^\n'"][^\n]*?)? )
+    (?:[^\S\n]+\#[^\n]*)? )? [^\S\n]* (?:\n|\Z)"""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -175,9 +172,10 @@ def read_env_file(name: Text, at: Place) -> dict[str, Secret | None]:
     if "\0" in lines:
         at.wrong(name, "a file without NUL characters")
     found: dict[str, Secret | None] = {}
+    pattern = re.compile(_ENTRY)
     end = 0
     while end < len(lines):
-        entry = _ENTRY.match(lines, end)
+        entry = pattern.match(lines, end)
         if entry is None:
             at.wrong(name, f"line {lines.count(chr(10), 0, end) + 1} of this file to be NAME=value")
         end = entry.end()
@@ -188,6 +186,6 @@ def read_env_file(name: Text, at: Place) -> dict[str, Secret | None]:
 
 def _entry_value(entry: re.Match[str]) -> str:
     if entry["double"] is not None:
-        return _ESCAPE.sub(lambda escape: _ESCAPES.get(escape[1], escape[1]), entry["double"])
+        return re.sub(r"(?s)\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[1]), entry["double"])
     value = entry["single"] if entry["single"] is not None else entry["bare"] or ""
     return value.strip() if entry["bare"] else value

@@ -140,7 +140,7 @@ class CacheRules:
     """What may be remembered of one server, in seconds; a tool that no glob names is never remembered."""
 
     tools: Mapping[str, float] = key(
-        NOTHING, map_of("tool glob", any_time), "tool glob -> seconds an answer stays fresh"
+        NOTHING, map_of("tool glob", any_time), "seconds an answer of these tools stays fresh"
     )
     lists: float | None = key(None, any_time, "seconds that lists stay fresh", later=True)
     stale_if_error: float = key(0.0, any_time, "seconds past freshness, if the server fails", later=True)
@@ -200,7 +200,7 @@ class ServerSpec:
     prefix: Prefix | None = key(
         None, choice("always", "on_conflict", "never"), "as `names.prefix`, for this server", later=True
     )
-    alias: Mapping[str, str] = key(NOTHING, map_of("tool", plain), "tool -> the name that clients see", later=True)
+    alias: Mapping[str, str] = key(NOTHING, map_of("tool", plain), "the name that clients see of a tool", later=True)
     allow: tuple[str, ...] | None = key(None, globs, "globs of the only tools shown", later=True)
     deny: tuple[str, ...] = key((), globs, "globs of tools not shown", later=True)
     sharing: Sharing = key(
@@ -314,7 +314,7 @@ def _one_token(client: Client, at: Place) -> None:
 class Gateway:
     host: str = key("127.0.0.1", plain, "address to listen on")
     port: int = key(8765, whole(0, 65535), "port; 0 takes a free one")
-    clients: Mapping[str, Client] = key(NOTHING, map_of("client", obj(Client, _one_token)), "name -> rules")
+    clients: Mapping[str, Client] = key(NOTHING, map_of("client", obj(Client, _one_token)), "who may call it")
     auth: Literal["token", "none"] = key("token", choice("token", "none"), "`none`: loopback only, with a warning")
     origins: tuple[str, ...] = key((), names("origins"), "web origins that may call it")
     body: int = key(4 * 1024 * 1024, count, "bytes of the largest request")

@@ -5,7 +5,6 @@ those of the file. Messages name no value: a file that cannot be parsed may stil
 
 import json
 import re
-import tomllib
 from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any, Never
@@ -49,6 +48,8 @@ def parse_json(text: str, source: str) -> Any:
 
 def parse_toml(text: str, source: str) -> Any:
     """The value of a TOML text. Raises :class:`ConfigError` with line and column."""
+    import tomllib  # only where the file is TOML
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
