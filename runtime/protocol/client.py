@@ -207,14 +207,14 @@ class ClientConnection:
         if self._state is not State.OPEN:
             raise LocalProtocolError(f"{method}: the connection is {self._state.name.lower()}, not open")
         id = self._next_id
-        if self._meta_json is not None and not progress and meta is None and type(params) is dict:
-            body: Body | None = params if "_meta" in params else {**params, "_meta": self._meta_json}
-            if body is params:
-                body = self._with_meta(params, None, None)
-        elif progress or meta is not None or self._meta_json is not None:
+        body = params
+        if progress or meta is not None:
             body = self._with_meta(params, id if progress else None, meta)
-        else:
-            body = params
+        elif self._meta_json is not None:
+            if type(params) is dict and "_meta" not in params:  # the hot path: the envelope is spelled already
+                body = {**params, "_meta": self._meta_json}
+            else:
+                body = self._with_meta(params, None, None)
         line = encode_request(id, method, body)
         self._next_id = id + 1
         self._pending[id] = method

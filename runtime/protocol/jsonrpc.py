@@ -102,6 +102,7 @@ class _Error(msgspec.Struct):
 _decode_envelope = msgspec.json.Decoder(Envelope).decode
 _decode_error = msgspec.json.Decoder(_Error).decode
 encode_json = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 # What msgspec raises on bytes from outside: also for broken UTF-8 and for nesting past its bound.
 MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -170,30 +171,31 @@ def decode(line: bytes) -> Message:
     return classify(read_envelope(line), line)
 
 
-def finish(data: bytes) -> bytes:
+def _line(message: dict[str, Any]) -> bytes:
     """One line: JSON allows raw line ends only between tokens, and only a caller's `Raw` can bring one."""
-    if b"\n" in data or b"\r" in data:
-        data = data.replace(b"\r", b" ").replace(b"\n", b" ")
-    return data + b"\n"
+    line = _encode_lines((message,))
+    if line.find(b"\n") != len(line) - 1 or line.find(b"\r") != -1:  # `find`, for `in` takes twice as long
+        line = line.replace(b"\r", b" ").replace(b"\n", b" ")[:-1] + b"\n"
+    return line
 
 
 def encode_request(id: RequestId, method: str, params: Body | None = None) -> bytes:
     """One request as one line, ``b"\\n"`` included."""
     if params is None:
-        return finish(encode_json({"jsonrpc": "2.0", "id": id, "method": method}))
-    return finish(encode_json({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+        return _line({"jsonrpc": "2.0", "id": id, "method": method})
+    return _line({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
 
 
 def encode_notification(method: str, params: Body | None = None) -> bytes:
     """One notification as one line, ``b"\\n"`` included."""
     if params is None:
-        return finish(encode_json({"jsonrpc": "2.0", "method": method}))
-    return finish(encode_json({"jsonrpc": "2.0", "method": method, "params": params}))
+        return _line({"jsonrpc": "2.0", "method": method})
+    return _line({"jsonrpc": "2.0", "method": method, "params": params})
 
 
 def encode_response(id: RequestId, result: Body) -> bytes:
     """One successful answer as one line, ``b"\\n"`` included."""
-    return finish(encode_json({"jsonrpc": "2.0", "id": id, "result": result}))
+    return _line({"jsonrpc": "2.0", "id": id, "result": result})
 
 
 def encode_error(id: RequestId | None, error: JsonRpcError) -> bytes:
@@ -202,4 +204,4 @@ def encode_error(id: RequestId | None, error: JsonRpcError) -> bytes:
     if error.data is not None:
         body["data"] = error.data
     head: dict[str, Any] = {"jsonrpc": "2.0"} if id is None else {"jsonrpc": "2.0", "id": id}
-    return finish(encode_json({**head, "error": body}))
+    return _line({**head, "error": body})

@@ -33,6 +33,8 @@ _EXTRA = "\0extra"  # where a hook hands the unknown fields to the generated one
 _NAMES = {str: "a string", int: "an integer", float: "a number", bool: "a boolean", dict: "an object",
           list: "an array", type(None): "null"}  # fmt: skip
 
+_DEMANDS = {**_NAMES, bool: "true or false"}
+
 _CONTENT: dict[str, type] = {
     cl.type: cl
     for cl in (
@@ -86,10 +88,21 @@ def _without_none(tp: Any) -> Any:
     return Union[tuple(arm for arm in get_args(tp) if arm is not type(None))]  # noqa: UP007
 
 
-def _scalar(kind: type, expected: str) -> Callable[[Any, Any], Any]:
+def _scalar(kind: type) -> Callable[[Any, Any], Any]:
     def structure(value: Any, _: Any) -> Any:
         if type(value) is not kind:
-            raise _mismatch(expected, value)
+            raise _mismatch(_DEMANDS[kind], value)
+        return value
+
+    return structure
+
+
+def _optional_scalar(kind: type) -> Callable[[Any, Any], Any]:
+    """`_scalar` or None in one call, for most fields are that."""
+
+    def structure(value: Any, _: Any) -> Any:
+        if value is not None and type(value) is not kind:
+            raise _mismatch(_DEMANDS[kind], value)
         return value
 
     return structure
@@ -167,6 +180,8 @@ def _converter() -> Converter:
 
     def optional_hook(tp: Any) -> Callable[[Any, Any], Any]:
         inner = _without_none(tp)
+        if inner in (str, int, bool):
+            return _optional_scalar(inner)
         hook = converter.get_structure_hook(inner)
 
         def structure(value: Any, _: Any) -> Any:
@@ -184,12 +199,12 @@ def _converter() -> Converter:
     converter.register_unstructure_hook_factory(attrs.has, class_unhook)
     converter.register_structure_hook_factory(lambda tp: _origin(tp) is tuple, sequence_hook)
     converter.register_structure_hook_factory(_is_optional, optional_hook)
-    converter.register_structure_hook(str, _scalar(str, "a string"))
-    converter.register_structure_hook(bool, _scalar(bool, "true or false"))
-    converter.register_structure_hook(int, _scalar(int, "an integer"))
+    converter.register_structure_hook(str, _scalar(str))
+    converter.register_structure_hook(bool, _scalar(bool))
+    converter.register_structure_hook(int, _scalar(int))
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook_func(lambda tp: tp == int | str or tp == Union[int, str], _request_id)  # noqa: UP007
-    converter.register_structure_hook_func(lambda tp: tp == messages.Json, _scalar(dict, "an object"))
+    converter.register_structure_hook_func(lambda tp: tp == messages.Json, _scalar(dict))
     converter.register_structure_hook_func(lambda tp: tp is Any, _anything)
     converter.register_structure_hook_func(lambda tp: tp == messages.ContentBlock, content)
     converter.register_unstructure_hook_func(lambda tp: tp is Any or _origin(tp) is Mapping, _anything)
