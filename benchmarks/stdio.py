@@ -1,8 +1,12 @@
-"""What a tool call over stdio costs, from the caller through the server actor to the wire and back."""
+"""What a tool call over stdio costs, from the caller through the server actor to the wire and back.
+
+Where the interop peers are installed, the official SDK's client, which came with them, runs in turn as well.
+"""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,7 +20,9 @@ import runtime
 from floor_client import open_client
 from harness import FLOOR, OURS, Job, report
 
-ECHO = [sys.executable, "-I", "-S", str(Path(__file__).with_name("echo_server.py"))]
+HERE = Path(__file__).parent
+ECHO = [sys.executable, "-I", "-S", str(HERE / "echo_server.py")]
+SDK = HERE.parent / ".peers" / "bin" / "python"
 
 Call = Callable[[], Awaitable[object]]
 
@@ -55,6 +61,11 @@ async def calls(
         return (clock() - started) / count * 1e6
 
 
+def sdk(clock: Callable[[], float], callers: int, count: int) -> float:
+    numbers = [clock.__name__, str(callers), str(count)]
+    return float(subprocess.check_output([SDK, HERE / "sdk_client.py", *numbers, *ECHO]))
+
+
 def pinned(main: Callable[[], float]) -> float:
     """Run with this process and its children on one core: waking another costs more than the round trip."""
     cores = os.sched_getaffinity(0)
@@ -66,10 +77,10 @@ def pinned(main: Callable[[], float]) -> float:
 
 
 def ways(clock: Callable[[], float], callers: int, count: int) -> dict[str, Callable[[], float]]:
-    return {
-        name: partial(trio.run, calls, opened, clock, callers, count)
-        for name, opened in {FLOOR: floor, OURS: ours}.items()
-    }
+    found: dict[str, Callable[[], float]] = {FLOOR: partial(trio.run, calls, floor, clock, callers, count)}
+    if SDK.exists():
+        found["SDK"] = partial(sdk, clock, callers, count)
+    return found | {OURS: partial(trio.run, calls, ours, clock, callers, count)}
 
 
 if __name__ == "__main__":
