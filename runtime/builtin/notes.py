@@ -1,4 +1,4 @@
-"""Notes that live in this process: an MCP server made of functions, kept until the runtime restarts it."""
+"""Notes that live as long as this process: an MCP server made of functions."""
 
 from runtime.inprocess import ToolError, ToolServer
 
