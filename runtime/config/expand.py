@@ -41,7 +41,7 @@ class Variables:
 
     environ: Mapping[str, str]
     directory: Path
-    inputs: Mapping[str, Input]
+    inputs: Mapping[str, Input | None]  # None: wrongly declared, and named so
     ask: AskInput | None
     asking: bool
     waiting: bool = field(default=False, init=False)
@@ -92,9 +92,11 @@ class Variables:
     def _input(self, identity: str, place: Place) -> Secret:
         if identity in self._answers:
             return self._answers[identity]
-        if (declared := self.inputs.get(identity)) is None:
+        if identity not in self.inputs:
             hint = did_you_mean(identity, self.inputs) or 'declare it in "inputs"'
             place.wrong(Unsaid(), f'an input "{identity}" to be declared', hint)
+        if (declared := self.inputs[identity]) is None:
+            raise Unreadable
         if self.ask is not None and not self.asking:
             self.waiting = True
             raise Unreadable

@@ -223,6 +223,15 @@ def names(what: str) -> Check:
     return list_of(plain, f"a list of {what}")
 
 
+def _read_server(value: Any, at: Place) -> str:
+    if not isinstance(value, str) or value not in at.servers:
+        at.wrong(value, "the name of a server", did_you_mean(value, at.servers))
+    return value
+
+
+servers = list_of(Check(_read_server, "the name of a server"), "a list of servers")
+
+
 def _read_option(value: Any, at: Place) -> str:
     if isinstance(value, Mapping) and isinstance(chosen := value.get("value"), str):
         return chosen

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from math import isfinite
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, final
@@ -108,6 +108,7 @@ class Place:
     notes: list[Note]
     expand: Callable[[str, "Place"], Text]
     resolve: Callable[[Text], Text]  # a path relative to the file
+    servers: Collection[str]  # the names of all servers, right or wrong
     path: str = ""
     hidden: bool = False
 

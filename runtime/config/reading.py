@@ -14,7 +14,7 @@ from .keys import Check, Key, flag, items, keys_of, members, obj, read_keys
 from .mistakes import Attempts, ConfigError, Missing, Mistake, Note, Place, Unreadable, did_you_mean
 from .reach import Way, reach
 from .secret import Secret, Text, reveal
-from .spec import Gateway, Group, Input, RuntimeConfig, ServerSpec
+from .spec import Group, Input, RuntimeConfig, ServerSpec
 from .text import decode, parse_json, parse_toml, repeated_keys
 
 IN_CODE = "(configuration given in code)"
@@ -93,14 +93,14 @@ def _read(
     """The configuration, and whether it waits for inputs: then it is not whole, but free of other mistakes."""
     mistakes: list[Mistake] = []
     notes: list[Note] = []
-    inputs: dict[str, Input] = {}
+    inputs: dict[str, Input | None] = {}
     variables = Variables(environ, directory, inputs, ask, asking)
 
     def resolve(path: Text) -> Text:
         whole = str(directory / reveal(path))
         return Secret(whole) if isinstance(path, Secret) else whole
 
-    top = Place(mistakes, notes, variables.expand, resolve)
+    top = Place(mistakes, notes, variables.expand, resolve, tuple(_servers(data)))
     mistakes += (Mistake(place.path, "the same key again", "each key once") for place in repeated_keys(data, top))
     config = RuntimeConfig()
     try:
@@ -112,8 +112,9 @@ def _read(
     return attrs.evolve(config, source=source, notes=tuple(notes)), variables.waiting
 
 
-def _read_top(data: Any, top: Place, inputs: dict[str, Input]) -> RuntimeConfig:
-    """Inputs go before servers, which ask for them; groups and clients come last, since they name servers."""
+def _read_top(data: Any, top: Place, inputs: dict[str, Input | None]) -> RuntimeConfig:
+    """Each part is read for itself, whatever is wrong with the others. Inputs go before servers, which ask for them,
+    and servers before groups."""
     if not isinstance(data, Mapping):
         top.wrong(data, 'an object with "mcpServers"')
     attempts = Attempts()
@@ -121,7 +122,7 @@ def _read_top(data: Any, top: Place, inputs: dict[str, Input]) -> RuntimeConfig:
     servers: dict[str, ServerSpec] = {}
     disabled: list[str] = []
     groups: dict[str, Group] = {}
-    root = "servers" if "servers" in data else "mcpServers"
+    root = _root(data)
 
     with attempts:
         host = read_keys(data, top, TOP_KEYS, foreign.TOP)
@@ -133,13 +134,11 @@ def _read_top(data: Any, top: Place, inputs: dict[str, Input]) -> RuntimeConfig:
         _read_inputs(data.get("inputs", ()), top.at("inputs"), inputs)
     with attempts:
         _read_servers(data.get(root, {}), top.at(root), servers, disabled)
-    names = [name for name in data[root] if isinstance(name, str)] if isinstance(data.get(root), Mapping) else []
     with attempts:
-        groups = _read_groups(data.get("groups", {}), top.at("groups"), names)
+        _read_groups(data.get("groups", {}), top.at("groups"), groups)
     with attempts:
-        _one_window_each(groups, data.get(root), top.at(root), disabled)
-    with attempts:
-        _known_servers_only(host.get("gateway"), top.at("gateway").at("clients"), names)
+        enabled = {name: raw for name, raw in _servers(data).items() if name not in disabled}
+        _one_window_each(groups, enabled, top.at(root))
     attempts.finish()
     for part in ("mcpServers", "servers", "inputs", "groups"):
         host.pop(part, None)
@@ -151,13 +150,24 @@ def _read_top(data: Any, top: Place, inputs: dict[str, Input]) -> RuntimeConfig:
     )
 
 
-def _read_inputs(data: Any, at: Place, inputs: dict[str, Input]) -> None:
+def _root(data: Mapping[str, Any]) -> str:
+    return "servers" if "servers" in data else "mcpServers"
+
+
+def _servers(data: Any) -> Mapping[str, Any]:
+    """The servers as the file has them, right or wrong."""
+    servers = data.get(_root(data)) if isinstance(data, Mapping) else None
+    return servers if isinstance(servers, Mapping) else {}
+
+
+def _read_inputs(data: Any, at: Place, inputs: dict[str, Input | None]) -> None:
     attempts = Attempts()
     for value, place in items(data, at, "a list of inputs"):
+        identity = value.get("id") if isinstance(value, Mapping) else None
         with attempts:
+            if isinstance(identity, str) and inputs.setdefault(identity, None) is not None:
+                place.at("id").wrong(identity, "each id once")
             made: Input = INPUT.read(value, place)
-            if made.id in inputs:
-                place.at("id").wrong(made.id, "each id once")
             inputs[made.id] = made
     attempts.finish()
 
@@ -200,20 +210,19 @@ def _read_server(name: str, value: Any, at: Place) -> ServerSpec:
     return spec
 
 
-def _read_groups(data: Any, at: Place, names: Collection[str]) -> dict[str, Group]:
+def _read_groups(data: Any, at: Place, groups: dict[str, Group]) -> None:
     """Groups form a forest over the servers: every member is known, and is in one group only."""
-    groups: dict[str, Group] = {}
     attempts = Attempts()
     for name, value, place in members(data, at, "an object: name -> group"):
         with attempts:
-            if name in names:
+            if name in at.servers:
                 place.wrong(value, "a name that no server has")
             group = Group(name, **read_keys(value, place, GROUP_KEYS, {}))
             if not group.servers:
                 place.at("servers").wrong(group.servers, "at least one server or group")
             groups[name] = group
 
-    known = [*names, *data]
+    known = [*at.servers, *data]
     parent: dict[str, str] = {}
     for group in groups.values():
         for index, member in enumerate(group.servers):
@@ -230,30 +239,18 @@ def _read_groups(data: Any, at: Place, names: Collection[str]) -> dict[str, Grou
                     place.wrong(member, "no group within itself", " in ".join(ring))
                 parent[member] = group.name
     attempts.finish()
-    return groups
 
 
-def _one_window_each(groups: Mapping[str, Group], servers: Any, at: Place, disabled: Collection[str]) -> None:
+def _one_window_each(groups: Mapping[str, Group], servers: Mapping[str, Any], at: Place) -> None:
     """A window belongs to an island; a grouped server is not one."""
     attempts = Attempts()
     for group in groups.values():
         for member in group.servers:
-            raw = servers.get(member) if member not in disabled else None
+            raw = servers.get(member)
             if isinstance(raw, Mapping) and "window" in raw:
                 with attempts:
                     hint = f'its group restarts as one: set "window" in group "{group.name}"'
                     at.at(member).at("window").wrong(raw["window"], "no window on a server of a group", hint)
-    attempts.finish()
-
-
-def _known_servers_only(gateway: Gateway | None, at: Place, names: Collection[str]) -> None:
-    attempts = Attempts()
-    for client, rules in gateway.clients.items() if gateway is not None else ():
-        for index, server in enumerate(rules.allowed_servers or ()):
-            if server not in names:
-                with attempts:
-                    place = at.at(client).at("allowedServers").at(index)
-                    place.wrong(server, "the name of a server", did_you_mean(server, names))
     attempts.finish()
 
 

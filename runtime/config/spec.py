@@ -26,6 +26,7 @@ from .keys import (
     or_false,
     path,
     plain,
+    servers,
     text,
     whole,
 )
@@ -296,9 +297,7 @@ class Client:
 
     token: Secret | None = key(None, hidden, "bearer token, best as `${VAR}`")
     token_file: Text | None = key(None, path, "file that holds the token, instead of `token`")
-    allowed_servers: tuple[str, ...] | None = key(
-        None, names("servers"), "the only servers it may use", name="allowedServers"
-    )
+    allowed_servers: tuple[str, ...] | None = key(None, servers, "the only servers it may use", name="allowedServers")
     allow: tuple[str, ...] | None = key(None, globs, "globs of the only tools it may use")
     deny: tuple[str, ...] = key((), globs, "globs of tools it may not use")
     rate: float | None = key(None, positive, "calls per second")

@@ -229,8 +229,11 @@ def test_every_mistake_is_named_at_once():
             "mcpServers": {
                 "files": {"comand": "npx", "timeout": "30", "window": {"intensity": True, "perod": 1}},
                 "clock": {"python": "nowhere"},
+                "a": {"command": "a", "window": {}},
             },
-            "gateway": {"port": -1},
+            "groups": {"x": {"servers": ["a", "b"]}, "y": {"servers": []}},
+            "gateway": {"port": -1, "clients": {"me": {"allowedServers": ["a", "flies"]}}},
+            "sweep": 3,
         }
     )
     assert set(found) == {
@@ -239,7 +242,12 @@ def test_every_mistake_is_named_at_once():
         "mcpServers.files.window.intensity",
         "mcpServers.files.window.perod",
         "mcpServers.clock.python",
+        "mcpServers.a.window",
+        "groups.x.servers[1]",
+        "groups.y.servers",
         "gateway.port",
+        "gateway.clients.me.allowedServers[1]",
+        "sweep",
     }
 
 

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.config import ConfigError
@@ -28,6 +28,7 @@ def refused(parse, text):
     return mistake
 
 
+@settings(deadline=None)
 @given(json_values, st.data())
 def test_comments_and_trailing_commas_change_nothing(value, data):
     def write(value):
@@ -50,11 +51,13 @@ def test_comments_and_trailing_commas_change_nothing(value, data):
     assert parse_json(write(value), "file") == value
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_plain_json_reads_as_the_standard_library_reads_it(value):
     assert parse_json(json.dumps(value), "file") == value
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="{}[]\",:/*\\\n '0aé", max_size=30))
 def test_any_text_is_read_or_refused_and_what_json_takes_is_taken(text):
     try:
@@ -114,6 +117,7 @@ def test_a_byte_order_mark_is_no_mistake_but_other_encodings_are():
     assert str(caught.value.mistakes[0]) == "line 2, column 3: expected UTF-8 text (save the file as UTF-8)"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abcdefghij", min_size=8, max_size=12), st.data())
 def test_no_syntax_error_repeats_what_the_file_holds(secret, data):
     whole = json.dumps({"mcpServers": {"x": {"env": {"TOKEN": secret}, "args": [1, 2]}}})

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.config import Command, ConfigError, Input, Secret, load
@@ -75,6 +75,7 @@ def test_elsewhere_a_variable_is_a_mistake_that_says_so():
         load({"mcpServers": {"x": {"command": "c", "queue": "${N}"}}}, environ={"N": "3"})
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(blacklist_characters="$", blacklist_categories=["Cs"], min_codepoint=1)))
 def test_a_string_without_dollar_is_itself(text):
     assert argument(text) == text
@@ -125,6 +126,13 @@ def test_an_undeclared_input_is_a_mistake_with_a_suggestion():
     with pytest.raises(ConfigError, match='did you mean "api-key"') as caught:
         answered(with_input("${input:apikey}"))
     assert caught.value.mistakes[0].path == "servers.x.env.A"
+
+
+@pytest.mark.parametrize("declared", [{"password": "yes"}, {"type": "promptSrting"}, {"default": 3}])
+def test_a_wrongly_declared_input_is_named_once_and_not_where_it_is_used(declared):
+    with pytest.raises(ConfigError) as caught:
+        answered(with_input(**declared))
+    assert [mistake.path for mistake in caught.value.mistakes] == [f"inputs[0].{next(iter(declared))}"]
 
 
 def test_nobody_is_asked_while_anything_else_is_wrong():
@@ -210,6 +218,7 @@ def test_an_env_file_that_is_not_there_is_a_mistake(tmp_path):
         load({"mcpServers": {"x": {"command": "c", "envFile": str(tmp_path / "my.env")}}}, environ={})
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.from_regex(r"[A-Z_]{1,8}", fullmatch=True), st.text(st.characters(min_codepoint=32, max_codepoint=126))
