@@ -47,8 +47,8 @@ class Counter:
 
     def receive(self, message: Add | Note | Crash) -> int:
         match message:
-            case Add(amount) | Note(amount):
-                self.total += amount
+            case Note() | Add():
+                self.total += message.amount
                 return self.total
             case Crash():
                 raise Crashed
@@ -57,7 +57,7 @@ class Counter:
 @asynccontextmanager
 async def system(start: Callable[[], Counter], count: int) -> AsyncIterator[list[Any]]:
     names = [str(number) for number in range(count)]
-    window = actors.RestartWindow(intensity=1_000_000, period=1.0)
+    window = actors.RestartWindow(intensity=10, period=1e-5)  # counts and prunes, and is never spent
     async with actors.open_system(*(actors.ChildSpec(name, start) for name in names), window=window) as running:
         yield [running[name] for name in names]
 
