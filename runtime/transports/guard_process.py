@@ -1,53 +1,66 @@
 """The guard: ends what a host started, once the host is gone. Run by ``guard.py``; standard library only.
 
-``python guard_process.py HOST_ID HOST_PID < PIPE``; the pipe says ``+GROUP`` and ``-GROUP``, a line each. When
-it ends, or the host does, each group still named gets SIGKILL, and then whatever carries the host's marker in
-its environment, until nothing carries it. It has a session of its own and ignores what a terminal or a service
-manager sends to everybody: it must outlive the host, and ends by itself right after it.
+``python guard_process.py HOST_ID HOST_PID < PIPE``; the pipe says ``+GROUP`` and ``-GROUP``, a line each, and
+``.`` for an end in good order. When it ends, or the host does, each group still named gets SIGKILL, and then
+whatever carries the host's marker in its environment, until nothing carries it. It has a session of its own and
+ignores what a terminal or a service manager sends to everybody: it must outlive the host, and ends by itself
+right after it.
 """
 
 import os
 import select
-import signal
 import sys
-from contextlib import suppress
+import time
+
+try:
+    # Without the enumerations that `signal` puts round it: they take as long to make as the interpreter to start.
+    import _signal as signal  # type: ignore[import-not-found]
+except ImportError:
+    import signal
+
+# A child that was being born when the host was killed carries the marker only from its exec on, and the child of
+# one that forked while we looked is found in the next look.
+LOOKS = 5
+PAUSE = 0.05
 
 
 def main() -> None:
     host_id, host_pid = sys.argv[1], int(sys.argv[2])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    for group in groups_at_the_end(host_pid):
-        with suppress(OSError):  # it has ended meanwhile
+    groups, announced = groups_at_the_end(host_pid)
+    for group in groups:
+        try:  # noqa: SIM105 - contextlib is not worth its import here
             os.killpg(group, signal.SIGKILL)
+        except OSError:
+            pass  # it has ended meanwhile
     marker = b"GREENROOM_HOST=" + host_id.encode() + b";"
-    # The child of one that forked while we looked is found in the next round.
-    for _ in range(10):
-        if not sum(kill_marked(int(name), marker) for name in processes()):
+    for _ in range(LOOKS):
+        found = [name for name in processes() if kill_marked(int(name), marker)]
+        if announced and not found:
             break
+        time.sleep(PAUSE)
 
 
-def groups_at_the_end(host_pid: int) -> set[int]:
-    """Reads the pipe until it ends or the host does, and returns the groups that were not taken back."""
+def groups_at_the_end(host_pid: int) -> tuple[set[int], bool]:
+    """Reads the pipe until it ends or the host does; the groups not taken back, and whether the end was announced."""
     groups: set[int] = set()
     poll = select.poll()
     poll.register(0, select.POLLIN)
-    try:
+    try:  # noqa: SIM105
         # A child that the host forked without exec (multiprocessing) holds the pipe open beyond the host's end.
-        host = os.pidfd_open(host_pid)
-        poll.register(host, select.POLLIN)
+        poll.register(os.pidfd_open(host_pid), select.POLLIN)
     except (AttributeError, OSError):
-        host = -1
+        pass  # then the pipe alone must tell
     begun = b""
     while True:
-        ready = [descriptor for descriptor, _ in poll.poll()]
-        if 0 not in ready:
-            return groups
-        data = os.read(0, 65536)
+        data = os.read(0, 65536) if any(descriptor == 0 for descriptor, _ in poll.poll()) else b""
         if not data:
-            return groups
+            return groups, False
         *lines, begun = (begun + data).split(b"\n")
         for line in lines:
+            if line == b".":
+                return groups, True
             if line.startswith(b"+"):
                 groups.add(int(line[1:]))
             else:

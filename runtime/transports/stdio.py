@@ -86,6 +86,8 @@ async def open_stdio(
     if marker is None and guard is not None:
         marker = guard.marker()
     env = dict(command.env) if marker is None else {**command.env, MARKER_VARIABLE: str(marker)}
+    if guard is not None:
+        guard.prepare()
     child, stdin, stdout, stderr = spawn(command.argv, env, command.cwd)
     # From here to the block nothing awaits: whoever cancels finds either no process or one with an owner.
     if guard is not None:

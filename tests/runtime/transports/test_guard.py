@@ -85,6 +85,7 @@ async def test_a_child_that_dropped_the_marker_is_found_by_its_group(command):
             child = await started_child(process)
             process.kill()
             await until_gone(child)
+            await command.until_living(lambda living: not living, seconds=1)
 
 
 async def started_child(process: subprocess.Popen[bytes]) -> int:
@@ -162,6 +163,13 @@ async def guard_is_up(guard: Guard, other_than: int | None = None) -> int:
     return guard.pid
 
 
+async def test_a_guard_that_was_only_just_started_is_ended_too(command):
+    async with open_guard() as guard:
+        guard.prepare()
+        pid = guard.pid
+    assert state(pid) == "gone"
+
+
 async def test_without_a_child_there_is_no_guard(command):
     async with open_guard() as guard:
         await trio.testing.wait_all_tasks_blocked()
@@ -192,6 +200,7 @@ await trio.sleep_forever()"""
             child = await started_child(process)
             process.kill()
             await until_gone(child)
+            await command.until_living(lambda living: not living, seconds=1)
 
 
 async def test_a_guard_that_does_not_read_is_replaced(command):
@@ -269,6 +278,7 @@ async def test_groups_that_ended_are_not_signalled_when_the_host_ends(bystander)
     """Their ids may be another's by then."""
     with trio.fail_after(20):
         async with open_guard() as guard:
+            guard.prepare()
             guard.watch(bystander.pid)
             await guard_is_up(guard)
             guard.release(bystander.pid)
@@ -278,6 +288,7 @@ async def test_groups_that_ended_are_not_signalled_when_the_host_ends(bystander)
 async def test_groups_that_still_live_are_ended_with_the_host(bystander):
     with trio.fail_after(20):
         async with open_guard() as guard:
+            guard.prepare()
             guard.watch(bystander.pid)
             await guard_is_up(guard)
-        assert await trio.to_thread.run_sync(bystander.wait) == -signal.SIGKILL
+        assert await trio.to_thread.run_sync(bystander.wait, 5) == -signal.SIGKILL

@@ -8,7 +8,7 @@ import trio
 
 from runtime.transports import LineTooLong, NoiseBudgetSpent
 from runtime.transports import stdio as stdio_module
-from runtime.transports.guard import Guard
+from runtime.transports.guard import Guard, open_guard
 from runtime.transports.process import Child, CommandUnusable, ExitStatus
 from runtime.transports.stdio import open_stdio
 
@@ -314,9 +314,10 @@ async def test_the_group_is_signalled_before_its_leader_is_reaped_and_the_guard_
     monkeypatch.setattr(Guard, "release", lambda self, group: (order.append("released"), release(self, group)))
     monkeypatch.setattr(Child, "reap", lambda self: (order.append("reaped"), reap(self)))
     with trio.fail_after(20):
-        async with open_stdio(command("true"), guard=Guard("ab12")) as transport:
+        async with open_guard() as guard, open_stdio(command("true"), guard=guard) as transport:
             await transport.wait_exit()
-    assert order == [(signal.SIGKILL, True), "released", "reaped"]
+            await transport.aclose()
+            assert order == [(signal.SIGKILL, True), "released", "reaped"]
 
 
 async def test_closing_is_idempotent_and_ends_every_use(command):
@@ -371,7 +372,7 @@ async def test_an_exception_of_the_block_leaves_bare(command):
 async def test_a_spawn_cancelled_at_any_checkpoint_leaves_no_process(command):
     async def session() -> None:
         nonlocal finished
-        async with open_stdio(command("cat"), guard=Guard("ab12")) as transport:
+        async with open_guard() as guard, open_stdio(command("cat"), guard=guard) as transport:
             for _ in range(3):
                 await transport.send(b"{}\n")
                 assert await transport.receive() == b"{}"
@@ -415,10 +416,12 @@ async def test_a_command_that_does_not_exist_leaves_nothing(command):
 
 async def test_children_carry_the_marker_of_their_host(command):
     with trio.fail_after(20):
-        guard = Guard("ab12")
-        async with open_stdio(
-            command("cat", env={"GREENROOM_HOST": "other"}), guard=guard, marker=guard.marker("files", 3)
-        ) as transport:
+        async with (
+            open_guard("ab12") as guard,
+            open_stdio(
+                command("cat", env={"GREENROOM_HOST": "other"}), guard=guard, marker=guard.marker("files", 3)
+            ) as transport,
+        ):
             await transport.send(b"{}\n")
             await transport.receive()
             assert markers(transport.pid) == [b"GREENROOM_HOST=ab12;incarnation=3;server=files"]
