@@ -1,0 +1,91 @@
+"""The MCP runtime: every MCP server an actor, kept alive by a supervisor, called by one name.
+
+Each name is imported when first used: a server written in Python lives below this package too, and starts the sooner.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runtime.call import ProgressCallback
+    from runtime.config import ConfigError, RuntimeConfig, Secret
+    from runtime.errors import (
+        CallFailed,
+        CallInterrupted,
+        CallRefused,
+        CallTimedOut,
+        CommandNotFound,
+        GreenroomError,
+        HandshakeRefused,
+        InvalidAnswer,
+        InvalidArguments,
+        NameTaken,
+        NotSupported,
+        RequiredToolsMissing,
+        RuntimeFailed,
+        Sent,
+        ServerEjected,
+        ServerError,
+        ServerExited,
+        ServerFailed,
+        ServerNotFound,
+        ServersNotReady,
+        ServerStopped,
+        StartFailed,
+        StartTimedOut,
+        StdoutNoise,
+        ToolNotFound,
+    )
+    from runtime.host import Runtime, open_runtime
+    from runtime.registry import ToolEntry
+    from runtime.servers import ServerStatus, State
+
+__all__ = [
+    "CallFailed",
+    "CallInterrupted",
+    "CallRefused",
+    "CallTimedOut",
+    "CommandNotFound",
+    "ConfigError",
+    "GreenroomError",
+    "HandshakeRefused",
+    "InvalidAnswer",
+    "InvalidArguments",
+    "NameTaken",
+    "NotSupported",
+    "ProgressCallback",
+    "RequiredToolsMissing",
+    "Runtime",
+    "RuntimeConfig",
+    "RuntimeFailed",
+    "Secret",
+    "Sent",
+    "ServerEjected",
+    "ServerError",
+    "ServerExited",
+    "ServerFailed",
+    "ServerNotFound",
+    "ServerStatus",
+    "ServerStopped",
+    "ServersNotReady",
+    "StartFailed",
+    "StartTimedOut",
+    "State",
+    "StdoutNoise",
+    "ToolEntry",
+    "ToolNotFound",
+    "open_runtime",
+]
+
+# Where the names live.
+_HOMES = ("errors", "call", "config", "registry", "servers", "host")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for home in _HOMES:
+            module = import_module(f"{__name__}.{home}")
+            if hasattr(module, name):
+                value = globals()[name] = getattr(module, name)
+                return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,352 @@
+"""What a user of the runtime can meet. Each error says what happened, where, and what to do; its fields say it to code.
+
+A server's own answer "that went wrong" is no exception: a tool that fails returns a result with ``is_error``. These are
+for what the runtime, or the way to the server, could not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from enum import Enum
+from typing import TYPE_CHECKING, final
+
+from attrs import define
+
+from actors import Refusal
+
+if TYPE_CHECKING:
+    from runtime.protocol import JsonRpcError
+
+_STDERR_SHOWN = 5
+
+
+class Sent(Enum):
+    """What is known of a call that did not bring an answer (S4)."""
+
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+
+    def __str__(self) -> str:
+        return "it was not sent" if self is Sent.NOT_SENT else "it was sent, and may have run"
+
+
+class GreenroomError(Exception):
+    """Any error of the runtime."""
+
+
+# -- naming something that is not there, or wrongly
+
+
+@final
+@define(eq=False)
+class ServerNotFound(GreenroomError):
+    """No server of that name is configured. One that is configured and down raises something else."""
+
+    server: str
+    known: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"no server {self.server!r}{_among('servers', self.server, self.known)}"
+
+
+@final
+@define(eq=False)
+class ToolNotFound(GreenroomError, Refusal):
+    """The server is there, and does not list that tool."""
+
+    server: str
+    tool: str
+    known: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"server {self.server!r} has no tool {self.tool!r}{_among('tools', self.tool, self.known)}"
+
+
+@final
+@define(eq=False)
+class InvalidArguments(GreenroomError):
+    """The arguments are no JSON object. Whether they suit the tool's schema is the server's to say."""
+
+    server: str
+    tool: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"call {self.server}/{self.tool}: arguments must be a JSON object: {self.reason}"
+
+
+def _among(kind: str, name: str, known: Sequence[str]) -> str:
+    if close := get_close_matches(name, known, n=1):
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are these {kind}: {', '.join(sorted(known))}" if known else f"; there are no {kind}"
+
+
+# -- a server that fails
+
+
+@define(eq=False)
+class ServerFailed(GreenroomError):
+    """A server is of no use as it is; its supervisor decides what next. ``stderr`` holds its last lines (S7)."""
+
+    server: str
+    stderr: Sequence[str]
+
+    @property
+    def what(self) -> str:
+        """What happened, without the server's name and its stderr."""
+        raise TypeError("ServerFailed is a family, not an error")
+
+    def __str__(self) -> str:
+        return f"server {self.server!r} {self.what}{_last_lines(self.stderr)}"
+
+
+def _last_lines(stderr: Sequence[str]) -> str:
+    if not stderr:
+        return ""
+    shown = "".join(f"\n  | {line}" for line in stderr[-_STDERR_SHOWN:])
+    return f"; the last lines of its stderr:{shown}"
+
+
+class StartFailed(ServerFailed):
+    """It did not become ready."""
+
+
+@final
+@define(eq=False)
+class CommandNotFound(StartFailed):
+    """There is no process, or no object, to speak to: the command or the module is missing or unusable."""
+
+    command: str
+    reason: str
+
+    @property
+    def what(self) -> str:
+        return f"cannot be started: {self.command!r}: {self.reason}"
+
+
+@final
+@define(eq=False)
+class StartTimedOut(StartFailed):
+    """It said nothing useful for the whole ``start_timeout``. ``waiting_for`` is the answer that did not come."""
+
+    seconds: float
+    waiting_for: str
+
+    @property
+    def what(self) -> str:
+        return (
+            f"was not ready after {self.seconds:g} s: no answer to {self.waiting_for}; "
+            "if it only needs longer, raise its start_timeout"
+        )
+
+
+@final
+@define(eq=False)
+class HandshakeRefused(StartFailed):
+    """It answered the handshake with something that no agreement can come of."""
+
+    reason: str
+
+    @property
+    def what(self) -> str:
+        return f"could not be agreed with: {self.reason}"
+
+
+@final
+@define(eq=False)
+class RequiredToolsMissing(StartFailed):
+    """It is up, and does not list what ``required_tools`` demands."""
+
+    missing: Sequence[str]
+
+    @property
+    def what(self) -> str:
+        return f"does not have its required tools: {', '.join(self.missing)}"
+
+
+@final
+@define(eq=False)
+class NotSupported(StartFailed):
+    """The configuration asks for something that this version cannot do yet; the server is not started."""
+
+    feature: str
+
+    @property
+    def what(self) -> str:
+        return f"is not started: {self.feature} is not supported yet"
+
+
+@final
+@define(eq=False)
+class ServerExited(ServerFailed):
+    """Its process ended, or it closed the connection, while it was wanted. ``when`` says in which of its states."""
+
+    how: str
+    when: str
+
+    @property
+    def what(self) -> str:
+        return f"{self.how} while it was {self.when}"
+
+
+@final
+@define(eq=False)
+class StdoutNoise(ServerFailed):
+    """It writes to stdout what is no MCP message, and nothing that is, or too much of it. ``samples``: some of it."""
+
+    reason: str
+    samples: Sequence[str]
+
+    @property
+    def what(self) -> str:
+        sample = f", for example {self.samples[-1]!r}" if self.samples else ""
+        return (
+            f"writes something else than MCP to stdout ({self.reason}{sample}); is this an MCP server? "
+            "Its messages alone belong there, its log on stderr"
+        )
+
+
+@final
+@define(eq=False)
+class ServerEjected(GreenroomError):
+    """The server spent its restart window and is left alone. ``last_error`` is what it failed of last."""
+
+    server: str
+    restarts: int
+    period: float
+    last_error: BaseException | None
+
+    def __str__(self) -> str:
+        why = f"; it failed last because: {self.last_error}" if self.last_error is not None else ""
+        return (
+            f"server {self.server!r} is ejected: it failed more than {self.restarts} times in {self.period:g} s; "
+            f"reload({self.server!r}) tries again with a fresh budget{why}"
+        )
+
+
+@final
+@define(eq=False)
+class ServerStopped(GreenroomError):
+    """The server is not running because somebody stopped it, or because it ended and is not to be restarted."""
+
+    server: str
+
+    def __str__(self) -> str:
+        return f"server {self.server!r} is stopped; reload({self.server!r}) starts it again"
+
+
+@final
+@define(eq=False)
+class ServersNotReady(GreenroomError):
+    """Required servers are not ready: the runtime did not open. ``causes`` says why, for each of them."""
+
+    causes: Mapping[str, BaseException | None]
+
+    def __str__(self) -> str:
+        told = [str(cause or f"server {name!r} is not ready yet") for name, cause in self.causes.items()]
+        return f"required servers are not ready: {'; '.join(told)}"
+
+
+@final
+@define(eq=False)
+class RuntimeFailed(GreenroomError):
+    """The root of the tree gave up. The last crash is the ``__cause__``."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the runtime gave up: {self.reason}"
+
+
+# -- a call that brings no answer
+
+
+@define(eq=False)
+class CallFailed(GreenroomError, Refusal):
+    """A call that brought no result. ``sent`` says whether the server may have run it (S4).
+
+    A refusal in the kernel's sense: the server's actor answers with it and lives on.
+    """
+
+    server: str
+    tool: str
+    sent: Sent
+
+    @property
+    def what(self) -> str:
+        """What happened, without the name of the call."""
+        raise TypeError("CallFailed is a family, not an error")
+
+    def __str__(self) -> str:
+        return f"call {self.server}/{self.tool}: {self.what}"
+
+
+@final
+@define(eq=False)
+class CallInterrupted(CallFailed):
+    """The server's incarnation ended before it answered. The failure is the ``__cause__``, where there was one."""
+
+    @property
+    def what(self) -> str:
+        why = f": {self.__cause__}" if self.__cause__ is not None else ""
+        return f"interrupted, {self.sent}{why}"
+
+
+@final
+@define(eq=False)
+class CallTimedOut(CallFailed):
+    """No answer within ``seconds``; the server has been told that nobody waits any more."""
+
+    seconds: float
+
+    @property
+    def what(self) -> str:
+        return f"no answer after {self.seconds:g} s, {self.sent}"
+
+
+@final
+@define(eq=False)
+class CallRefused(CallFailed):
+    """Not sent, and not going to be: ``reason`` says why."""
+
+    reason: str
+
+    @property
+    def what(self) -> str:
+        return f"refused: {self.reason}"
+
+
+@final
+@define(eq=False)
+class ServerError(CallFailed):
+    """The server answered, with a JSON-RPC error; that is an answer, and costs it nothing (S6)."""
+
+    error: JsonRpcError
+
+    @property
+    def what(self) -> str:
+        return f"the server answered with error {self.error.code}: {self.error.message}"
+
+
+@final
+@define(eq=False)
+class InvalidAnswer(CallFailed):
+    """The server's answer is not what MCP says a result looks like."""
+
+    reason: str
+
+    @property
+    def what(self) -> str:
+        return f"the server's answer is no tool result: {self.reason}"
+
+
+@final
+@define(eq=False)
+class NameTaken(GreenroomError):
+    """There is a server of that name already."""
+
+    server: str
+
+    def __str__(self) -> str:
+        return f"there is a server {self.server!r} already; choose another name, or stop and reload that one"

@@ -1,0 +1,59 @@
+"""The registry actor: it takes catalogs in, one after another, and publishes the directory that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import final
+
+from attrs import define, frozen
+
+import actors
+from runtime.journal import Feed, ToolsChanged
+from runtime.protocol import Tool
+from runtime.registry.directory import Catalog, Directory
+
+
+@final
+@frozen
+class CatalogFetched(actors.Ask[None]):
+    """An incarnation's tools, when it is ready and whenever they have changed; answered when they are published."""
+
+    server: str
+    incarnation: int
+    tools: tuple[Tool, ...]
+
+
+@final
+@frozen
+class CatalogGone(actors.Tell):
+    """The server is no longer part of the fleet."""
+
+    server: str
+
+
+@final
+@define(eq=False)
+class Registry:
+    """Starts from the directory published last, so that a crash of its own loses nothing."""
+
+    directory: Directory
+    publish: Callable[[Directory], None]
+    feed: Feed
+
+    def receive(self, message: CatalogFetched | CatalogGone) -> None:
+        """Take one change in; an older incarnation's catalog never replaces a newer one's (S3)."""
+        match message:
+            case CatalogFetched(server, incarnation, tools):
+                known = self.directory.catalogs.get(server)
+                if known is not None and known.incarnation > incarnation:
+                    return
+                catalog = Catalog(server, incarnation, MappingProxyType({tool.name: tool for tool in tools}))
+                self.directory = self.directory.with_catalog(catalog)
+                if known is not None and known.tools != catalog.tools:
+                    added = tuple(name for name in catalog.tools if name not in known.tools)
+                    removed = tuple(name for name in known.tools if name not in catalog.tools)
+                    self.feed.publish(ToolsChanged(self.feed.now(), server, added, removed))
+            case CatalogGone(server):
+                self.directory = self.directory.without(server)
+        self.publish(self.directory)

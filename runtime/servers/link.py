@@ -1,0 +1,189 @@
+"""The way to one server: a transport, and what there is to know and to do about whatever is at its other end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, final
+
+import trio
+from attrs import define, field
+
+from runtime.config import Command, InProcess, Secret, ServerSpec
+from runtime.errors import CommandNotFound, NotSupported
+from runtime.transports import Transport
+from runtime.transports.framing import Noise
+
+if TYPE_CHECKING:
+    from runtime.inprocess import ToolServer
+    from runtime.transports.guard import Guard
+    from runtime.transports.stdio import StdioTransport
+
+
+class Link(Protocol):
+    """What a server's actor needs of the way to its server."""
+
+    @property
+    def transport(self) -> Transport:
+        """The channel of messages."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process, where there is one."""
+
+    def kill(self) -> None:
+        """End the other end at once, as a crash would."""
+
+    async def wait_exit(self) -> str:
+        """Wait until the other end is gone; return how it went, for people."""
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether it ended by itself and without an error."""
+
+    def stderr(self) -> tuple[str, ...]:
+        """Its last lines on stderr."""
+
+    def noise(self) -> Noise:
+        """What it wrote to stdout that was no message."""
+
+
+@asynccontextmanager
+async def open_link(spec: ServerSpec, incarnation: int, guard: Guard) -> AsyncIterator[Link]:
+    """Open the way to a server for as long as the block; leaving it ends what was started for it.
+
+    Raises `CommandNotFound` or `NotSupported`.
+    """
+    match spec.reach:
+        case Command():
+            async with _open_process(spec.name, spec.reach, spec.stop_timeout, incarnation, guard) as link:
+                yield link
+        case InProcess():
+            async with _open_inprocess(spec.name, spec.reach) as link:
+                yield link
+        case _:
+            raise NotSupported(spec.name, (), "a server reached by its url")
+
+
+# -- a child process
+
+
+@final
+@define(eq=False)
+class _ProcessLink:
+    transport: StdioTransport
+
+    @property
+    def pid(self) -> int | None:
+        return self.transport.pid
+
+    def kill(self) -> None:
+        self.transport.kill()
+
+    async def wait_exit(self) -> str:
+        return f"ended with {await self.transport.wait_exit()}"
+
+    @property
+    def ended_well(self) -> bool:
+        return self.transport.exited is not None and self.transport.exited.code == 0
+
+    def stderr(self) -> tuple[str, ...]:
+        return self.transport.stderr_tail()
+
+    def noise(self) -> Noise:
+        return self.transport.noise
+
+
+@asynccontextmanager
+async def _open_process(
+    server: str, command: Command, stop_timeout: float, incarnation: int, guard: Guard
+) -> AsyncIterator[Link]:
+    from runtime.transports.environment import child_environment
+    from runtime.transports.stdio import CommandUnusable, ProcessesUnsupported, StdioCommand, open_stdio
+
+    declared = {name: value.reveal() for name, value in command.env.items()}
+    environment = child_environment(os.environ, inherit=command.inherit_env, extra=declared)
+    for name in command.unset:
+        environment.pop(name, None)
+    run = StdioCommand([_plain(word) for word in command.argv], environment, _plain(command.cwd or "") or None)
+    marker = guard.marker(server, incarnation)
+    try:
+        opened = open_stdio(run, guard=guard, marker=marker, stop_timeout=stop_timeout)
+        transport = await opened.__aenter__()
+    except CommandUnusable as error:
+        raise CommandNotFound(server, (), str(command.argv[0]), error.reason) from error
+    except ProcessesUnsupported as error:
+        raise NotSupported(server, (), str(error)) from error
+    try:
+        yield _ProcessLink(transport)
+    finally:
+        await opened.__aexit__(*sys.exc_info())
+
+
+def _plain(text: str | Secret) -> str:
+    return text.reveal() if isinstance(text, Secret) else text
+
+
+# -- a server in this process
+
+
+@final
+@define(eq=False)
+class _InProcessLink:
+    transport: Transport
+    _serving: trio.CancelScope
+    _over: trio.Event = field(factory=trio.Event, init=False)
+    pid: int | None = field(default=None, init=False)
+    ended_well: bool = field(default=False, init=False)
+
+    def kill(self) -> None:
+        self._serving.cancel()
+
+    async def wait_exit(self) -> str:
+        await self._over.wait()
+        return "was ended"
+
+    def stderr(self) -> tuple[str, ...]:
+        return ()
+
+    def noise(self) -> Noise:
+        return Noise(0, ())
+
+
+@asynccontextmanager
+async def _open_inprocess(name: str, reach: InProcess) -> AsyncIterator[Link]:
+    from runtime.transports.memory import memory_pair
+
+    server = _imported(name, reach)
+    ours, theirs = memory_pair()
+    serving = trio.CancelScope()
+    link = _InProcessLink(ours, serving)
+
+    async def serve() -> None:
+        try:
+            with serving:
+                await server.serve(theirs)
+        finally:
+            theirs.close()
+            link._over.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        yield link
+        nursery.cancel_scope.cancel()
+
+
+def _imported(name: str, reach: InProcess) -> ToolServer:
+    from runtime.inprocess import ToolServer
+
+    where = f"{reach.module}:{reach.object}"
+    try:
+        found = getattr(import_module(reach.module), reach.object)
+    except (ImportError, AttributeError) as error:
+        raise CommandNotFound(name, (), where, str(error)) from error
+    if not isinstance(found, ToolServer):
+        raise CommandNotFound(name, (), where, f"is a {type(found).__name__}, not a runtime.inprocess.ToolServer")
+    return found
