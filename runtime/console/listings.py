@@ -1,12 +1,9 @@
 """What the listing words give: plain tuples and dicts that print as tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar, final
+from typing import Self, TypeVar, final
 
-if TYPE_CHECKING:
-    from runtime.servers import ServerStatus
+from runtime.servers import ServerStatus
 
 T = TypeVar("T")
 
@@ -17,7 +14,7 @@ class Listing(tuple[T, ...]):
 
     none: str
 
-    def __new__(cls, rows: Iterable[T] = (), *, none: str = "nothing") -> Listing[T]:
+    def __new__(cls, rows: Iterable[T] = (), *, none: str = "nothing") -> Self:
         listing = super().__new__(cls, rows)
         listing.none = none
         return listing
@@ -29,7 +26,7 @@ class Listing(tuple[T, ...]):
 
 
 @final
-class Statuses(dict[str, "ServerStatus"]):
+class Statuses(dict[str, ServerStatus]):
     """Each server's status by its name, printed as a table."""
 
     def __str__(self) -> str:

@@ -1,12 +1,10 @@
 """Commands that answer and leave. The answer goes to stdout; whatever else there is to say goes to stderr."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -14,9 +12,8 @@ import runtime
 from runtime.config import Command, ConfigError, Group, InProcess, Owned, Reach, Remote, RuntimeConfig
 from runtime.console.listings import Listing, Statuses
 from runtime.errors import ServerNotFound
-
-if TYPE_CHECKING:
-    from runtime.host import Runtime
+from runtime.host import Runtime
+from runtime.servers import ServerStatus, State
 
 SUCCESS, FAILURE, MISUSE = 0, 1, 2
 
@@ -62,14 +59,14 @@ async def tools(config: RuntimeConfig, query: str | None, *, as_json: bool) -> i
 
 async def status(config: RuntimeConfig, *, as_json: bool) -> int:
     """Start the servers and tell how each of them is. Fails unless all of them are ready."""
-    print("(nothing is serving: the servers were started for this answer)", file=sys.stderr)
+    say("(no running host to ask: the servers are started for this answer)", error=True)
     async with runtime.open_runtime(config, wait="settled") as host:
         statuses = host.status()
         if as_json:
             say_json({name: _status_json(each) for name, each in statuses.items()})
-            return complain(host)
-        show(Statuses(statuses))
-        return SUCCESS if not not_ready(host) else FAILURE
+        else:
+            show(Statuses(statuses))
+        return complain(host)
 
 
 def check(config: RuntimeConfig, *, as_json: bool) -> int:
@@ -138,29 +135,29 @@ def _members(groups: Mapping[str, Group], name: str) -> set[str]:
     return {name}.union(*(_members(groups, each) for each in inside))
 
 
-def not_ready(host: Runtime) -> list[str]:
-    """Name the servers that do not serve, each with the reason."""
-    return [
-        f"{name} is {each.state}: {each.last_error or 'it is not ready yet'}"
-        for name, each in host.status().items()
-        if str(each.state) not in ("ready", "degraded", "busy")
-    ]
-
-
 def complain(host: Runtime) -> int:
-    """Say on stderr which servers do not serve, and give the exit code that this deserves."""
-    troubles = not_ready(host)
-    for trouble in troubles:
-        print(trouble, file=sys.stderr)
-    return FAILURE if troubles else SUCCESS
+    """Say on stderr which servers do not serve, and why; give the exit code that this deserves."""
+    missing = [each for each in host.status().values() if each.state is not State.READY]
+    for status in missing:
+        say(str(status.last_error or f"server {status.server!r} is {status.state.value}"), error=True)
+    return FAILURE if missing else SUCCESS
 
 
-def _status_json(status: Any) -> dict[str, Any]:
-    return attrs.asdict(status, value_serializer=lambda _, __, value: value if _is_json(value) else str(value))
-
-
-def _is_json(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float | bool | list | tuple | dict)
+def _status_json(status: ServerStatus) -> dict[str, Any]:
+    return {
+        "state": status.state.value,
+        "incarnation": status.incarnation,
+        "restarts": status.restarts,
+        "pid": status.pid,
+        "version": status.version,
+        "uptime": status.uptime,
+        "tools": status.tools,
+        "in_flight": status.in_flight,
+        "queued": status.queued,
+        "last_error": None if status.last_error is None else str(status.last_error),
+        "stderr": status.stderr,
+        "noise": status.noise,
+    }
 
 
 def say(text: str, *, error: bool = False) -> None:

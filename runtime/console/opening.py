@@ -1,11 +1,9 @@
 """The screen that a console opens with."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -13,10 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from runtime.console.render import renderable
-
-if TYPE_CHECKING:
-    from runtime.host import Runtime
-    from runtime.protocol import Tool
+from runtime.host import Runtime
+from runtime.protocol import Tool
+from runtime.servers import State
 
 
 def opening(host: Runtime, found: Path | None) -> RenderableType:
@@ -38,7 +35,7 @@ def opening(host: Runtime, found: Path | None) -> RenderableType:
 def things_to_try(host: Runtime) -> list[tuple[str, str]]:
     """Choose statements that work on this very fleet: a call without arguments where a tool takes none, and a kill of
     a server that has a process."""
-    ready = [name for name, status in host.status().items() if str(status.state) == "ready"]
+    ready = [name for name, status in host.status().items() if status.state is State.READY]
     easy = next((entry for name in ready for entry in host.tools(server=name) if _takes_nothing(entry.tool)), None)
     process = next((name for name in ready if host.status()[name].pid is not None), None)
     tries = []

@@ -1,44 +1,28 @@
 """The console fed by a pipe or a file: the same statements, read like a script."""
 
-from __future__ import annotations
-
 import codecs
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
 
 import trio
 
 import runtime
-from runtime.console.events import EventLog
+from runtime.config import RuntimeConfig
 from runtime.console.session import Done, Failed, Interrupted, Left, Session
 from runtime.console.statements import Blocks
 from runtime.console.words import prompt_words
 
-if TYPE_CHECKING:
-    from runtime.host import Runtime
 
-
-async def piped(config: Any) -> int:
+async def piped(config: RuntimeConfig) -> int:
     """Open a configuration, wait for its servers as it says, run the statements on stdin and leave.
 
     Values of expressions are printed as at the prompt. The first statement that fails ends the run, as it would in a
     script: what follows was written for a world in which it worked. The answer is the exit code: 1 then, else 0.
     """
     async with runtime.open_runtime(config) as host:
-        return await run_piped(host, None if sys.stdin is None else sys.stdin.fileno())
-
-
-async def run_piped(host: Runtime, descriptor: int | None) -> int:
-    """Run the statements that a descriptor brings, each as soon as it is whole."""
-    log = EventLog()
-    async with host.events() as events, trio.open_nursery() as nursery:
-        nursery.start_soon(log.follow, events)
-        code = await _run(Session(prompt_words(host, log), _show), descriptor)
-        nursery.cancel_scope.cancel()
-    return code
+        return await _run(Session(prompt_words(host), _show), None if sys.stdin is None else sys.stdin.fileno())
 
 
 async def _run(session: Session, descriptor: int | None) -> int:

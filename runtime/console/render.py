@@ -1,7 +1,5 @@
 """Values as a person reads them: trees, tables, answers. Imports rich, so it is imported when something is shown."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,16 +19,13 @@ from runtime.console.words import Verbatim, Word
 from runtime.journal import Event
 from runtime.protocol import CallToolResult, Tool
 from runtime.registry import ToolEntry
-from runtime.servers import ServerStatus
+from runtime.servers import ServerStatus, State
 
 _STYLES = {
     "ready": "green",
     "running": "green",
     "stopped": "dim",
     "ejected": "bold red",
-    "failed": "bold red",
-    "crashed": "red",
-    "unauthorized": "red",
 }
 _ENOUGH = 1 << 16  # columns, so that nothing wraps where no screen ends the line
 
@@ -124,19 +119,19 @@ def signature(tool: Tool) -> str:
 
 
 def _status_table(statuses: Iterable[ServerStatus]) -> RenderableType:
-    table = _table("server", "state", "pid", "era", "up", "restarts", "tools", "in flight", "queued")
+    table = _table("server", "state", "pid", "MCP", "up", "restarts", "tools", "in flight", "queued")
     troubles = []
     for status in statuses:
         table.add_row(
             Text(status.server),
-            _styled(str(status.state)),
+            _styled(status.state.value),
             str(status.pid or ""),
-            str(status.era or ""),
+            status.version or "",
             span(status.uptime) if status.uptime is not None else "",
             *map(str, (status.restarts, status.tools, status.in_flight, status.queued)),
         )
-        if status.last_error:
-            troubles.append(Text(f"{status.server}: {status.last_error}", style="red"))
+        if status.last_error is not None and status.state is not State.READY:
+            troubles.append(Text(str(status.last_error), style="red"))
     return Group(table, *(Padding(trouble, (1, 0, 0, 0)) for trouble in troubles))
 
 

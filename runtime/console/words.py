@@ -1,21 +1,21 @@
 """The names at the prompt."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, final
+from typing import Any, Generic, NoReturn, TypeVar, final
 
 import trio
 
 import runtime
-from runtime.console.events import EventLog
+from actors import Node
 from runtime.console.listings import Listing, Statuses
 from runtime.console.session import Leave
-
-if TYPE_CHECKING:
-    from runtime.host import Runtime
+from runtime.errors import ServerNotFound
+from runtime.host import Runtime
+from runtime.journal import Event
+from runtime.protocol import CallToolResult
+from runtime.registry import ToolEntry
 
 T = TypeVar("T")
 
@@ -65,32 +65,37 @@ class Word:
         return f"{self.usage()}\n    {inspect.getdoc(self._function)}"
 
 
-def prompt_words(host: Runtime, log: EventLog) -> dict[str, object]:
+def prompt_words(host: Runtime) -> dict[str, object]:
     """Make the namespace of a session on this host."""
 
     def call(
         server: str, tool: str, arguments: Mapping[str, Any] | None = None, *, timeout: float | None = None
-    ) -> Errand[Any]:
+    ) -> Errand[CallToolResult]:
         """Calls a tool: await call("clock", "now", {})"""
         return Errand(f"call({server!r}, {tool!r})", lambda: host.call(server, tool, arguments, timeout=timeout))
 
-    def tools(query: str | None = None, server: str | None = None) -> Listing[Any]:
+    def tools(query: str | None = None, server: str | None = None) -> Listing[ToolEntry]:
         """Lists the tools of all servers, or those that match."""
-        return Listing(host.tools(query, server), none="no tool" if query is None else f"no tool matches {query!r}")
+        return Listing(
+            host.tools(query, server=server), none="no tool" if query is None else f"no tool matches {query!r}"
+        )
 
-    def tree() -> object:
+    def tree() -> Node:
         """Draws the supervisor tree."""
         return host.tree()
 
     def status(server: str | None = None) -> Statuses:
         """Tells how the servers are: state, process, restarts, calls."""
-        return Statuses(host.status(server))
+        statuses = host.status()
+        if server is not None and server not in statuses:
+            raise ServerNotFound(server, tuple(statuses))
+        return Statuses(statuses if server is None else {server: statuses[server]})
 
-    def events(last: int = 20, *, follow: bool = False) -> Listing[Any] | Errand[None]:
+    def events(last: int = 20, *, follow: bool = False) -> Listing[Event] | Errand[None]:
         """Shows what happened last; events(follow=True) goes on until Ctrl-C."""
         if follow:
             return Errand("events(follow=True)", lambda: _follow(host))
-        return Listing(log.last(last), none="nothing has happened yet")
+        return Listing(host.recent_events()[-last:] if last > 0 else (), none="nothing has happened yet")
 
     def kill(server: str) -> Errand[None]:
         """Kills the server's process (SIGKILL), to see its supervisor bring it back."""
