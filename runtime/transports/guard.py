@@ -9,7 +9,6 @@ only dies less cleanly.
 """
 
 import os
-import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -39,7 +38,7 @@ async def open_guard(host_id: str | None = None) -> AsyncIterator["Guard"]:
 
     `host_id` marks this host's processes; by default a new random one.
     """
-    guard = Guard(secrets.token_hex(8) if host_id is None else host_id)
+    guard = Guard(os.urandom(8).hex() if host_id is None else host_id)
     try:
         async with beside(guard._keep):
             yield guard

@@ -213,18 +213,29 @@ class StdioTransport(Transport):
 
     async def _write(self) -> None:
         """The writer: for each scheduler pass in which something was queued, one write."""
-        with suppress(trio.ClosedResourceError):
-            while True:
-                if not self._outgoing:
-                    await self._wait_outgoing()
-                data = b"".join(self._outgoing)
-                self._outgoing.clear()
+        rest: bytes | memoryview = b""
+        try:
+            while not self._closing:
+                if not rest:
+                    if not self._outgoing:
+                        await self._wait_outgoing()
+                    rest = b"".join(self._outgoing)
+                    self._outgoing.clear()
+                    continue  # it may have been closed meanwhile
                 try:
-                    await self._write_all(data)
-                except BrokenPipeError:
-                    self._broken = True
-                    self._dismiss(trio.BrokenResourceError(f"process {self.pid} no longer reads its stdin"))
-                    return
+                    written = os.write(self._stdin, rest)
+                except BlockingIOError:
+                    await trio.lowlevel.wait_writable(self._stdin)
+                    continue
+                self._queued -= written
+                rest = b"" if written == len(rest) else memoryview(rest)[written:]
+                if self._senders:
+                    self._admit()
+        except BrokenPipeError:
+            self._broken = True
+            self._dismiss(trio.BrokenResourceError(f"process {self.pid} no longer reads its stdin"))
+        except trio.ClosedResourceError:
+            return  # by `aclose`, which says the rest
 
     async def _wait_outgoing(self) -> None:
         def abort(_: object) -> trio.lowlevel.Abort:
@@ -233,18 +244,6 @@ class StdioTransport(Transport):
 
         self._writer = trio.lowlevel.current_task()
         await trio.lowlevel.wait_task_rescheduled(abort)
-
-    async def _write_all(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest and not self._closing:
-            try:
-                written = os.write(self._stdin, rest)
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._stdin)
-            else:
-                rest = rest[written:]
-                self._queued -= written
-                self._admit()
 
     # Receiving
 
