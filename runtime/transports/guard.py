@@ -129,7 +129,7 @@ class Guard:
             reading, writing = os.pipe()
             os.set_blocking(writing, False)
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-E", _SCRIPT, self.host_id, str(os.getpid())],
+                [sys.executable or "python3", "-I", "-S", "-E", _SCRIPT, self.host_id, str(os.getpid())],
                 stdin=reading,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
