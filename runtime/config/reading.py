@@ -33,7 +33,7 @@ TOP_KEYS = {
     "mcpServers": Key(ANYTHING, "name -> server"),
     "servers": Key(ANYTHING, "the same, as VS Code calls it"),
     "inputs": Key(ANYTHING, "what to ask the user for"),
-    "groups": Key(ANYTHING, "name -> group of servers that share one fate", later=True),
+    "groups": Key(ANYTHING, "name -> group of servers that share one fate"),
 }
 
 
