@@ -14,13 +14,16 @@ from outcome import Value
 from trio.lowlevel import TrioToken, current_task, reschedule, wait_task_rescheduled
 
 from actors.errors import Refusal, ReplyDropped
-from actors.exits import ExitReason
+from actors.exits import ExitReason, Shutdown
 from actors.mailbox import Envelope, Item, Mailbox, Stop
 
 if TYPE_CHECKING:
     from actors.ref import Ref
 
 BATCH = 64  # messages handled between two checkpoints: fairness counts messages, never time (K13)
+
+DISMISSED = Shutdown("dismissed")
+"""What a parked task is woken with when its incarnation has been ended without it: it is to leave without a word."""
 
 R = TypeVar("R")
 
@@ -96,7 +99,8 @@ async def serve(
             mailbox.resting = True
         else:
             mailbox.idle = True
-        await wait_task_rescheduled(mailbox.park_abort)
+        if await wait_task_rescheduled(mailbox.park_abort) is not None:  # nothing else wakes it with a value
+            return DISMISSED
 
 
 async def finish(mailbox: Mailbox, item: Item, handler: Coroutine[Any, Any, object]) -> None:

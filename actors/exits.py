@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
+from types import TracebackType
 from typing import TypeAlias
 
 import trio
@@ -30,7 +33,7 @@ class Shutdown:
 
 @frozen
 class Crashed:
-    """It raised ``exception``. The frames' locals are cleared: a report must not keep dead state alive."""
+    """It raised ``exception``."""
 
     exception: BaseException
 
@@ -83,8 +86,24 @@ def crash(error: BaseException) -> Crashed:
     errors = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)]
     cause = errors[0] if len(errors) == 1 else error
     for leaf in errors:
-        traceback.clear_frames(leaf.__traceback__)
+        _release_locals(leaf.__traceback__)
     return Crashed(cause)
+
+
+def _release_locals(trace: TracebackType | None) -> None:
+    """Clear the locals of the functions that an exception has left, so that a report keeps no dead state alive.
+
+    Never those of a coroutine or generator: an exception that was raised before may name one that lives on, suspended,
+    and clearing its frame would close it.
+    """
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_flags & _MAY_BE_SUSPENDED:
+            with suppress(RuntimeError):  # still running
+                trace.tb_frame.clear()
+        trace = trace.tb_next
+
+
+_MAY_BE_SUSPENDED = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 def cause_of(reason: ExitReason) -> BaseException | None:

@@ -13,9 +13,10 @@ from typing import Any, final
 
 import trio
 from attrs import define, field
+from outcome import Value
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
 
-from actors.actor import Actor, Context, finish, serve, set_context
+from actors.actor import DISMISSED, Actor, Context, finish, serve, set_context
 from actors.errors import ActorCrashed, ActorStopped
 from actors.exits import Crashed, ExitReason, Killed, Shutdown, StartFailed, crash, leaves
 from actors.mailbox import Mailbox, Stop
@@ -126,12 +127,19 @@ class Child:
     async def take_down(self) -> None:
         """Stop it as its spec says (R40-R43) and wait until it has ended. No exit is reported."""
         self.cancel_timer()
-        if self._running:
+        mailbox = self.mailbox
+        if mailbox.idle and mailbox.scope is None and self._running:
+            # A plain actor that is parked: nothing of the user's is left to run, so that it has ended here and now.
+            self.status = Status.STOPPING
+            self._fall(Shutdown())
+            mailbox.idle = False
+            reschedule(mailbox.task, Value(DISMISSED))  # type: ignore[arg-type]  # idle: it has one
+        elif self._running:
             self.status = Status.STOPPING
             if self.spec.shutdown is BRUTAL_KILL:
                 self.kill(Killed())
             else:
-                self.mailbox.put_control(Stop(Shutdown()))
+                mailbox.put_control(Stop(Shutdown()))
                 assert not isinstance(self.spec.shutdown, Sentinel)
                 with trio.move_on_after(self.spec.shutdown):
                     await self._ended()
@@ -166,14 +174,25 @@ class Child:
     # -- its task
 
     async def _live(self) -> None:
-        self.mailbox.task = current_task()
+        mailbox = self.mailbox
+        mailbox.task = current_task()
         while self._running:
+            made, self._made = self._made, None
             try:
-                reason = await self._incarnation()
-            except trio.Cancelled:  # from outside: its supervisor was killed, and it with it (R94)
-                self._fall(Killed())
-                raise
-            self._fall(reason)
+                # A plain actor is served from here: every frame in between would cost each idle actor its memory.
+                served = await (
+                    serve(mailbox, made.receive, scoped=False) if self._is_plain(made) else self._run_scoped(made)
+                )
+                if served is DISMISSED:
+                    return
+                reason = await self._run_on(made, served) if isinstance(served, Coroutine) else served
+            except BaseException as error:  # noqa: BLE001  # the supervision boundary
+                reason = self._read(error)
+                del error
+            del made
+            if mailbox.scope is not None and mailbox.scope.cancel_called:
+                reason = Killed()
+            self._fall(StartFailed(reason) if self.status is Status.STARTING else reason)
             del reason  # it may keep a traceback alive, and this task lives on
             if self.status is Status.EXITED:
                 self._parked = current_task()
@@ -183,36 +202,26 @@ class Child:
         self._parked = None
         return Abort.SUCCEEDED
 
-    async def _incarnation(self) -> ExitReason:
-        made, self._made = self._made, None
-        try:
-            reason = await (self._run_plain(made) if self._is_plain(made) else self._run_scoped(made))
-        except StartError as error:
+    def _read(self, error: BaseException) -> ExitReason:
+        """Read what ended an incarnation as a reason. Raises it where it is nobody's crash."""
+        if isinstance(error, StartError):
             return error.reason
-        except Exception as error:  # noqa: BLE001  # the supervision boundary
-            reason = crash(error)
-        except BaseExceptionGroup as error:
-            if all(isinstance(leaf, trio.Cancelled) for leaf in leaves(error)):
-                raise
-            reason = crash(error)  # a cancellation left out here comes again at the next checkpoint
-        except (KeyboardInterrupt, SystemExit) as error:
-            reason = Crashed(error)
-        if isinstance(reason, Crashed):
-            for leaf in leaves(reason.exception):
-                if isinstance(leaf, KeyboardInterrupt | SystemExit):
-                    self.on_interrupt(leaf)  # for the whole system, never for a restart alone
-        if self.mailbox.scope is not None and self.mailbox.scope.cancel_called:
-            reason = Killed()
-        return StartFailed(reason) if self.status is Status.STARTING else reason
+        parts = list(leaves(error))
+        if all(isinstance(part, trio.Cancelled) for part in parts):
+            self._fall(Killed())  # from outside: its supervisor was killed, and it with it (R94)
+            raise error
+        for part in parts:
+            if isinstance(part, GeneratorExit):
+                raise error  # the run itself is being torn down, and there is nobody left to tell
+            if isinstance(part, KeyboardInterrupt | SystemExit):
+                self.on_interrupt(part)  # for the whole system, never for a restart alone
+        return crash(error)  # a cancellation that was among the parts comes again at the next checkpoint
 
-    async def _run_plain(self, actor: Actor) -> ExitReason:
-        mailbox = self.mailbox
-        served = await serve(mailbox, actor.receive, scoped=False)
-        if not isinstance(served, Coroutine):
-            return served
-        assert mailbox.current is not None
-        with trio.CancelScope() as mailbox.scope:
-            await finish(mailbox, mailbox.current, served)
+    async def _run_on(self, actor: Actor, handler: Coroutine[Any, Any, object]) -> ExitReason:
+        """Serve on within a scope, from the first handler that may wait."""
+        assert self.mailbox.current is not None
+        with trio.CancelScope() as self.mailbox.scope:
+            await finish(self.mailbox, self.mailbox.current, handler)
             return await self._serve(actor)
         return Killed()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +29,8 @@ from actors.supervision.strategy import group, verdict
 
 from .support import Everything
 
-CRASH = Crashed(OSError("boom"))
+BOOM = OSError("boom")
+CRASH = Crashed(BOOM)
 
 
 @pytest.mark.parametrize("reason", [Normal(), Shutdown(), Shutdown("because"), CRASH, Killed()])
@@ -132,6 +136,24 @@ def test_a_crash_keeps_no_frame_of_the_actor_alive() -> None:  # T15
     assert traceback.tb_next is not None
     assert "local" not in traceback.tb_next.tb_frame.f_locals
     assert "in fail" in reason.report()
+
+
+def test_reading_a_crash_closes_no_coroutine_that_its_traceback_names() -> None:
+    class Once:
+        def __await__(self) -> Generator[None, None, None]:
+            yield
+
+    async def live_on() -> str:
+        with suppress(OSError):
+            raise BOOM
+        await Once()
+        return "lived on"
+
+    suspended = live_on()
+    suspended.send(None)
+    crash(BOOM)
+    with pytest.raises(StopIteration, match="lived on"):
+        suspended.send(None)
 
 
 def test_a_group_around_one_error_is_read_as_that_error() -> None:  # T9
