@@ -16,6 +16,7 @@ from runtime.host import Runtime
 from runtime.journal import Event
 from runtime.protocol import CallToolResult
 from runtime.registry import ToolEntry
+from runtime.servers import ServerStatus
 
 T = TypeVar("T")
 
@@ -84,12 +85,14 @@ def prompt_words(host: Runtime) -> dict[str, object]:
         """Draws the supervisor tree."""
         return host.tree()
 
-    def status(server: str | None = None) -> Statuses:
-        """Tells how the servers are: state, process, restarts, calls."""
+    def status(server: str | None = None) -> Statuses | ServerStatus:
+        """Tells how the servers are, or one of them: state, process, restarts, calls."""
         statuses = host.status()
-        if server is not None and server not in statuses:
+        if server is None:
+            return Statuses(statuses)
+        if server not in statuses:
             raise ServerNotFound(server, tuple(statuses))
-        return Statuses(statuses if server is None else {server: statuses[server]})
+        return statuses[server]
 
     def events(last: int = 20, *, follow: bool = False) -> Listing[Event] | Errand[None]:
         """Shows what happened last; events(follow=True) goes on until Ctrl-C."""
