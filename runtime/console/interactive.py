@@ -76,6 +76,7 @@ async def _converse(host: Runtime, *, named: bool) -> int:
             nursery.start_soon(_tell_news, host, console)
             code = await talk(session, prompt, console)
             nursery.cancel_scope.cancel()
+        console.print("stopping the servers", style="dim")
     return code
 
 
@@ -90,7 +91,10 @@ def _shared_screen() -> Iterator["Screen"]:
 
 
 async def _tell_news(host: Runtime, console: "Console") -> None:
+    from rich.text import Text
+
     async with host.events() as events:
         async for event in events:
             if isinstance(event, _NEWS):
-                console.print(f"· {event.server}: {event.told()}", style="dim", markup=False, highlight=False)
+                line = Text(f"· {event.server}: {event.told()}", style="dim")
+                console.print(line, no_wrap=True, overflow="ellipsis")

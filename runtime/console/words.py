@@ -104,7 +104,11 @@ def prompt_words(host: Runtime) -> dict[str, object]:
         """Kills the server's process (SIGKILL), to see its supervisor bring it back."""
         return Errand(f"kill({server!r})", lambda: host.kill(server))
 
-    shown = {word.__name__: Word(word) for word in (call, tools, tree, status, events, kill)}
+    def reload(server: str) -> Errand[None]:
+        """Starts the server afresh, also one that was ejected or stopped."""
+        return Errand(f"reload({server!r})", lambda: host.reload(server))
+
+    shown = {word.__name__: Word(word) for word in (call, tools, tree, status, events, kill, reload)}
 
     def help(subject: object = None) -> Verbatim:
         """Lists these names; help(x) tells about x."""

@@ -31,6 +31,7 @@ def test_the_first_minute(terminal, tmp_path):
     person.sees("ToolNotFound")
     person.sees(">>> ")
     person.presses(CTRL_D)
+    person.sees("stopping the servers")
     assert person.sees_the_end() == 0
 
 
