@@ -8,21 +8,25 @@ from actors.errors import (
     AskCycle,
     ChildRefused,
     MailboxFull,
+    NameTaken,
     Refusal,
     ReplyDropped,
     SpecError,
     SupervisorExit,
 )
-from actors.exits import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed
+from actors.exits import Crashed, ExitReason, Gone, Killed, Normal, Shutdown, StartFailed
 from actors.inspect import ChildExited, ChildStarted, Node, TreeEvent
 from actors.mailbox import MailboxStatistics, Overflow
 from actors.message import Ask, Tell
+from actors.names import Names
 from actors.ref import Ref
 from actors.supervision.backoff import Backoff
 from actors.supervision.spec import BRUTAL_KILL, IGNORE, ChildSpec, Spec, SupervisorSpec
 from actors.supervision.strategy import AutoShutdown, Restart, Strategy, Verdict
+from actors.supervision.supervisor import ChildCount
 from actors.supervision.window import RestartWindow
 from actors.system import SupervisorRef, System, open_system
+from actors.watch import Down, Exit, Watch
 
 __all__ = [
     "BRUTAL_KILL",
@@ -35,16 +39,22 @@ __all__ = [
     "AskCycle",
     "AutoShutdown",
     "Backoff",
+    "ChildCount",
     "ChildExited",
     "ChildRefused",
     "ChildSpec",
     "ChildStarted",
     "Context",
     "Crashed",
+    "Down",
+    "Exit",
     "ExitReason",
+    "Gone",
     "Killed",
     "MailboxFull",
     "MailboxStatistics",
+    "NameTaken",
+    "Names",
     "Node",
     "Normal",
     "Overflow",
@@ -66,6 +76,7 @@ __all__ = [
     "Tell",
     "TreeEvent",
     "Verdict",
+    "Watch",
     "context",
     "open_system",
 ]

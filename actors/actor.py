@@ -16,9 +16,11 @@ from trio.lowlevel import TrioToken, current_task, reschedule, wait_task_resched
 from actors.errors import Refusal, ReplyDropped
 from actors.exits import ExitReason, Shutdown
 from actors.mailbox import Envelope, Item, Mailbox, Stop
+from actors.watch import Watch, link, unlink, watch
 
 if TYPE_CHECKING:
     from actors.ref import Ref
+    from actors.supervision.child import Child
 
 BATCH = 64  # messages handled between two checkpoints: fairness counts messages, never time (K13)
 
@@ -179,9 +181,17 @@ def _dropped(envelope: Envelope) -> None:
 class Context:
     """What surrounds an actor: its address, its nursery, its mailbox's switches."""
 
-    ref: Ref
-    _mailbox: Mailbox = field(alias="mailbox")
+    _child: Child = field(alias="child")
     helpers: trio.Nursery | None = field(default=None, init=False)  # the nursery, while there is one
+
+    @property
+    def ref(self) -> Ref:
+        """Its own address."""
+        return self._child.ref
+
+    @property
+    def _mailbox(self) -> Mailbox:
+        return self._child.mailbox
 
     @property
     def nursery(self) -> trio.Nursery:
@@ -210,6 +220,22 @@ class Context:
         elif on_cancel is not None:
             on_cancel()  # the asker went while its handler ran
         return Reply(item, trio.lowlevel.current_trio_token())
+
+    def watch(self, ref: Ref, *, once: bool = False) -> Watch:
+        """Be told by a `Down` of each end of an incarnation of ``ref``, or ``once`` of the current one's (K10)."""
+        return watch(self._child, ref._child, once=once)
+
+    def link(self, ref: Ref) -> None:
+        """Share ends with ``ref``: when one incarnation ends, the other does, or hears an `Exit` if it traps (K10)."""
+        link(self._child, ref._child)
+
+    def unlink(self, ref: Ref) -> None:
+        """Undo a link; no `Exit` of it is heard any more."""
+        unlink(self._child, ref._child)
+
+    def register(self, name: str) -> None:
+        """Give this actor's address a name in the system. Raises `NameTaken`."""
+        self._child.names.register(name, self.ref)
 
     def hold(self) -> None:
         """Take no further work message until :meth:`release`; control messages still come."""

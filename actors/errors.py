@@ -79,6 +79,18 @@ class AskCycle(ActorError):
 
 @final
 @define(eq=False)
+class NameTaken(ActorError):
+    """The name points at another living actor (R135)."""
+
+    name: str
+    holder: str
+
+    def __str__(self) -> str:
+        return f"the name {self.name!r} is taken by actor {self.holder!r}"
+
+
+@final
+@define(eq=False)
 class ReplyDropped(ActorError):
     """The actor deferred its answer and then lost the :class:`~actors.Reply`: nobody can answer any more."""
 
@@ -107,7 +119,8 @@ class SupervisorExit(ActorError):
 class ChildRefused(ActorError, Refusal):
     """A supervisor did not do what was asked of a child. ``why`` is OTP's word for it (R70-R73).
 
-    ``already_started``, ``already_present``, ``running``, ``restarting``, ``not_found``, ``start_failed``.
+    ``already_started``, ``already_present``, ``running``, ``restarting``, ``not_found``, ``start_failed``,
+    ``max_children``, ``dynamic`` (not of a dynamic supervisor's child), ``not_dynamic`` (there is no template).
     """
 
     supervisor: str

@@ -54,6 +54,14 @@ class Killed:
 
 
 @frozen
+class Gone:
+    """It was gone already when somebody began to watch it, or to link to it (OTP's ``noproc``)."""
+
+    def __str__(self) -> str:
+        return "gone before"
+
+
+@frozen
 class StartFailed:
     """It never came up. ``reason`` is its own, or the name and reason of the child it could not start (R12)."""
 
@@ -64,7 +72,7 @@ class StartFailed:
         return f"could not start {self.child}: {self.reason}" if self.child else f"could not start: {self.reason}"
 
 
-ExitReason: TypeAlias = Normal | Shutdown | Crashed | Killed | StartFailed
+ExitReason: TypeAlias = Normal | Shutdown | Crashed | Killed | Gone | StartFailed
 
 
 def is_orderly(reason: ExitReason) -> bool:

@@ -15,17 +15,23 @@ from actors.errors import SupervisorExit
 from actors.exits import ExitReason, Killed, Shutdown, StartFailed, cause_of
 from actors.inspect import Node, TreeEvent
 from actors.mailbox import Mailbox
+from actors.names import Names
 from actors.ref import Ref
 from actors.supervision.child import Child
 from actors.supervision.spec import Spec, SupervisorSpec
 from actors.supervision.strategy import Strategy
 from actors.supervision.supervisor import (
+    ChildCount,
+    CountChildren,
     DeleteChild,
+    GetSpec,
     RestartChild,
     StartChild,
+    StartFromTemplate,
     Supervisor,
     Surroundings,
     TerminateChild,
+    WhichChildren,
     node_of,
     supervise,
 )
@@ -47,6 +53,13 @@ class SupervisorRef:
         """Start one child more, after the others (R70). None: its start said IGNORE."""
         return await self.ref.ask(StartChild(spec))
 
+    async def start_from_template(self, *arguments: object, name: str | None = None) -> Ref | None:
+        """Start one child more of a dynamic supervisor, its ``start`` called with ``arguments`` (R100).
+
+        None: its start said IGNORE. Refused beyond ``max_children``, and where a child of that name is there.
+        """
+        return await self.ref.ask(StartFromTemplate(arguments, name))
+
     async def terminate_child(self, name: str) -> None:
         """Stop a child, or its pending restart; keep its spec, unless it is temporary (R71)."""
         await self.ref.ask(TerminateChild(name))
@@ -59,6 +72,18 @@ class SupervisorRef:
         """Forget the spec of a child that is down (R73)."""
         await self.ref.ask(DeleteChild(name))
 
+    async def get_childspec(self, name: str) -> Spec:
+        """Return the spec of a child (R74)."""
+        return await self.ref.ask(GetSpec(name))
+
+    async def which_children(self) -> tuple[Node, ...]:
+        """Return its children, newest first (R75)."""
+        return await self.ref.ask(WhichChildren())
+
+    async def count_children(self) -> ChildCount:
+        """Return how many there are (R76)."""
+        return await self.ref.ask(CountChildren())
+
 
 @final
 @define(eq=False)
@@ -66,6 +91,7 @@ class System:
     """A running tree. ``system["name"]`` is the address of a child of the root, ``system["a/b"]`` of one below."""
 
     _root: Child = field(alias="root")
+    names: Names
 
     def __getitem__(self, path: str) -> Ref:
         """Return the address at ``path``. Raises `KeyError`."""
@@ -132,7 +158,7 @@ async def open_system(
             await tree.wait_booted()
             if tree.gave_up is None:
                 with tree.body:
-                    yield System(tree.root)
+                    yield System(tree.root, tree.surroundings.names)
         except BaseException as error:  # noqa: BLE001  # it leaves below, bare, once the tree has stopped
             raised = error
         finally:
@@ -155,6 +181,7 @@ class _Tree:
     observe: Callable[[TreeEvent], None]
     body: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     root: Child = field(init=False)
+    surroundings: Surroundings = field(init=False)
     interrupted: BaseException | None = field(default=None, init=False)
     gave_up: ExitReason | None = field(default=None, init=False)
     _supervisor: Supervisor | None = field(default=None, init=False)
@@ -162,9 +189,11 @@ class _Tree:
     _over: trio.Event = field(factory=trio.Event, init=False)  # the body has ended, or the root has
 
     def __attrs_post_init__(self) -> None:
-        surroundings = Surroundings(self.observe, self._interrupt)
+        self.surroundings = surroundings = Surroundings(self.observe, self._interrupt)
         start = partial(supervise, "", self.spec, surroundings)
-        self.root = Child(self.spec, start, Mailbox(self.name, math.inf), self._exited, self._interrupt)
+        self.root = Child(
+            self.spec, start, Mailbox(self.name, math.inf), self._exited, self._interrupt, surroundings.names
+        )
 
     async def run(self) -> None:
         with trio.CancelScope(shield=True):

@@ -7,7 +7,8 @@ reports the exit, and parks until its supervisor starts the next one in it, or d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import math
+from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
 from typing import Any, final
 
@@ -18,10 +19,12 @@ from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, w
 
 from actors.actor import DISMISSED, Actor, Context, finish, serve, set_context
 from actors.errors import ActorCrashed, ActorStopped
-from actors.exits import Crashed, ExitReason, Killed, Shutdown, StartFailed, crash, leaves
+from actors.exits import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed, crash, leaves
 from actors.mailbox import Mailbox, Stop
+from actors.names import Names
 from actors.ref import Ref
-from actors.supervision.spec import BRUTAL_KILL, IGNORE, ChildSpec, Sentinel, Spec
+from actors.supervision.spec import IGNORE, ChildSpec, Sentinel, ShutdownTime, Spec, SupervisorSpec
+from actors.watch import Bonds, Exit
 
 
 class Status(Enum):
@@ -61,6 +64,7 @@ class Child:
     mailbox: Mailbox
     on_exit: Callable[[Child, ExitReason], None]
     on_interrupt: Callable[[BaseException], None]
+    names: Names
 
     ref: Ref = field(init=False)
     context: Context = field(init=False)
@@ -71,15 +75,17 @@ class Child:
     restarts: int = field(default=0, init=False)
     failures: int = field(default=0, init=False)  # in a row, for the backoff
     up_since: float | None = field(default=None, init=False)
+    doom: ExitReason | None = field(default=None, init=False)  # what it was killed with
+    bonds: Bonds | None = field(default=None, init=False)  # its watches and links
     timer: trio.CancelScope | None = field(default=None, init=False)  # of the backoff
     _made: Any = field(default=None, init=False)  # what start() returned, for the incarnation to come
     _parked: Task | None = field(default=None, init=False)  # the task, between two incarnations
-    _running: bool = field(default=False, init=False)  # there is a task, and an incarnation in it
+    running: bool = field(default=False, init=False)  # there is a task, and an incarnation in it
     _changed: trio.Event | None = field(default=None, init=False)  # set when it is up, and when it has ended
 
     def __attrs_post_init__(self) -> None:
         self.ref = Ref(self.mailbox, self)
-        self.context = Context(self.ref, self.mailbox)
+        self.context = Context(self)
 
     @property
     def name(self) -> str:
@@ -94,6 +100,7 @@ class Child:
         mailbox.reopen()
         mailbox.renew()
         self.incarnation += 1
+        self.doom = None
         self.status = Status.STARTING
         undo_context = set_context(self.context)
         made: Any
@@ -106,7 +113,7 @@ class Child:
         else:
             if made is not IGNORE:
                 self._made = made
-                self._running = True
+                self.running = True
                 if (task := self._parked) is not None:
                     self._parked = None
                     reschedule(task)
@@ -120,33 +127,41 @@ class Child:
         if self._is_plain(made):
             self._up(made)
             return None
-        while self.status is Status.STARTING and self._running:
+        while self.status is Status.STARTING and self.running:
             await self._change()
-        return None if self._running else self.last_exit
+        return None if self.running else self.last_exit
 
     async def take_down(self) -> None:
         """Stop it as its spec says (R40-R43) and wait until it has ended. No exit is reported."""
         self.cancel_timer()
         mailbox = self.mailbox
-        if mailbox.idle and mailbox.scope is None and self._running:
+        if mailbox.idle and mailbox.scope is None and self.running:
             # A plain actor that is parked: nothing of the user's is left to run, so that it has ended here and now.
             self.status = Status.STOPPING
             self._fall(Shutdown())
             mailbox.idle = False
             reschedule(mailbox.task, Value(DISMISSED))  # type: ignore[arg-type]  # idle: it has one
-        elif self._running:
-            self.status = Status.STOPPING
-            if self.spec.shutdown is BRUTAL_KILL:
+        elif self.running:
+            with trio.move_on_after(self.tell_to_stop(self.spec.shutdown)):
+                await self.wait_ended()
+            if self.running:
                 self.kill(Killed())
-            else:
-                mailbox.put_control(Stop(Shutdown()))
-                assert not isinstance(self.spec.shutdown, Sentinel)
-                with trio.move_on_after(self.spec.shutdown):
-                    await self._ended()
-                if self._running:
-                    self.kill(Killed())
-            await self._ended()
+            await self.wait_ended()
         self.dismiss()
+
+    def tell_to_stop(self, shutdown: ShutdownTime) -> float:
+        """Send the first signal of a stop; return for how many seconds it may be waited before a kill (R40-R42)."""
+        self.status = Status.STOPPING
+        if isinstance(shutdown, Sentinel):
+            self.kill(Killed())
+            return math.inf
+        self.mailbox.put_control(Stop(Shutdown()))
+        return shutdown
+
+    async def wait_ended(self) -> None:
+        """Wait until no incarnation runs."""
+        while self.running:
+            await self._change()
 
     def dismiss(self) -> None:
         """Settle that it stays down: its task, if one is parked for a restart, ends."""
@@ -163,9 +178,18 @@ class Child:
             self.timer = None
 
     def kill(self, reason: ExitReason) -> None:
-        """End its incarnation without asking it."""
-        if self._running:
+        """End its incarnation without asking it. Of several reasons the first counts (R42)."""
+        if self.running:
+            self.doom = self.doom or reason
             self.mailbox.kill(reason)
+
+    def signal(self, reason: ExitReason, sender: Ref) -> None:
+        """Take the exit of something linked to it: as a message if it traps exits, else as its own (R110-R112)."""
+        if self.running:
+            if isinstance(self.spec, SupervisorSpec) or self.spec.trap_exits:
+                self.mailbox.put_control(Exit(sender, reason))
+            elif not isinstance(reason, Normal):
+                self.kill(reason)
 
     def close(self, reason: ExitReason) -> int:
         """End its mailbox: asks get `ActorStopped`. Return how many tells were dropped."""
@@ -176,7 +200,7 @@ class Child:
     async def _live(self) -> None:
         mailbox = self.mailbox
         mailbox.task = current_task()
-        while self._running:
+        while self.running:
             made, self._made = self._made, None
             try:
                 # A plain actor is served from here: every frame in between would cost each idle actor its memory.
@@ -191,7 +215,7 @@ class Child:
                 del error
             del made
             if mailbox.scope is not None and mailbox.scope.cancel_called:
-                reason = Killed()
+                reason = self.doom or Killed()
             self._fall(StartFailed(reason) if self.status is Status.STARTING else reason)
             del reason  # it may keep a traceback alive, and this task lives on
             if self.status is Status.EXITED:
@@ -265,9 +289,11 @@ class Child:
         expected = self.status in (Status.STARTING, Status.STOPPING)
         self.actor = self.context.helpers = None
         self.last_exit = reason
-        self._running = False
+        self.running = False
         self.status = Status.STOPPED if expected else Status.EXITED
         self.mailbox.answer_owed(lambda: self._unanswered(reason))
+        if self.bonds is not None:
+            self.bonds.publish(self, reason)
         if not expected:
             self.on_exit(self, reason)
         self._tell_change()
@@ -291,10 +317,6 @@ class Child:
             self._changed = trio.Event()
         await self._changed.wait()
 
-    async def _ended(self) -> None:
-        while self._running:
-            await self._change()
-
     @property
     def _has_nursery(self) -> bool:
         return isinstance(self.spec, ChildSpec) and self.spec.nursery
@@ -302,3 +324,20 @@ class Child:
     def _is_plain(self, made: object) -> bool:
         """Whether nothing of the user's awaits around its handlers: then it needs no handshake and no scope."""
         return not self._has_nursery and not hasattr(made, "__aenter__")
+
+
+async def take_down_together(children: Sequence[Child], shutdown: ShutdownTime) -> None:
+    """Stop many children at once, with one time for all of them (R105)."""
+    patience = math.inf
+    running = [child for child in children if child.running]
+    for child in running:
+        patience = child.tell_to_stop(shutdown)
+    with trio.move_on_after(patience):
+        for child in running:
+            await child.wait_ended()
+    for child in running:
+        child.kill(Killed())
+    for child in running:
+        await child.wait_ended()
+    for child in children:
+        child.dismiss()

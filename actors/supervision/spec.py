@@ -32,7 +32,7 @@ IGNORE = Sentinel.IGNORE
 BRUTAL_KILL = Sentinel.BRUTAL_KILL
 """A ``shutdown``: kill at once, clean-up cancelled (R40)."""
 
-Start: TypeAlias = Callable[[], Actor | AbstractAsyncContextManager[Actor] | Sentinel]
+Start: TypeAlias = Callable[..., Actor | AbstractAsyncContextManager[Actor] | Sentinel]
 ShutdownTime: TypeAlias = float | Sentinel
 
 
@@ -59,8 +59,8 @@ class ChildSpec:
     ``start`` takes nothing and returns the actor (anything with ``receive``), or an async context manager that yields
     it: entering is its init, leaving its clean-up; or `IGNORE`. ``shutdown`` is how many seconds it has to end when it
     is told to, the message in hand and the clean-up included, before it is killed. ``capacity`` bounds its work lane.
-    ``nursery=True`` gives it ``context().nursery`` for helper tasks. ``backoff`` delays its restarts.
-    Raises `SpecError`.
+    ``nursery=True`` gives it ``context().nursery`` for helper tasks. ``backoff`` delays its restarts. ``trap_exits``
+    turns the exits of what it is linked to into messages. Raises `SpecError`.
     """
 
     name: str = field(kw_only=False)
@@ -72,6 +72,7 @@ class ChildSpec:
     capacity: float = 256
     overflow: Overflow = Overflow.REFUSE
     nursery: bool = False
+    trap_exits: bool = False
 
     def __attrs_post_init__(self) -> None:
         _check_common(self)
@@ -88,7 +89,11 @@ class SupervisorSpec:
     """How to start one supervisor and its first children, one after another in this order (R10).
 
     ``shutdown`` is by default without limit (R2). ``concurrent_stop`` stops its children all at once, each with its own
-    time, instead of one after another in reverse order. Raises `SpecError`.
+    time, instead of one after another in reverse order.
+
+    With a ``template`` it is dynamic (OTP's simple_one_for_one): it has no first children, each is started from the
+    template with arguments of its own, at most ``max_children`` at a time, is forgotten when it stays down, and all are
+    stopped at once with the template's time for all of them together (R100-R107). Raises `SpecError`.
     """
 
     name: str = field(kw_only=False)
@@ -101,9 +106,13 @@ class SupervisorSpec:
     significant: bool = False
     backoff: Backoff | None = None
     concurrent_stop: bool = False
+    template: ChildSpec | None = None
+    max_children: float = math.inf
 
     def __attrs_post_init__(self) -> None:
         _check_common(self)
+        if self.template is not None:
+            _check_dynamic(self)
         if not isinstance(self.strategy, Strategy):
             raise SpecError(f"supervisor {self.name!r}: strategy is a Strategy, not {self.strategy!r}")
         if not isinstance(self.auto_shutdown, AutoShutdown):
@@ -114,6 +123,15 @@ class SupervisorSpec:
             if child.name in names:
                 raise SpecError(f"supervisor {self.name!r}: two children are named {child.name!r}")  # R5
             names.add(child.name)
+
+
+def _check_dynamic(spec: SupervisorSpec) -> None:
+    wrong = f"supervisor {spec.name!r} has a template: "
+    if spec.children:
+        raise SpecError(wrong + "it cannot have children of its own beside it")
+    if spec.strategy is not Strategy.ONE_FOR_ONE or spec.auto_shutdown is not AutoShutdown.NEVER:  # R6
+        raise SpecError(wrong + "its strategy is one_for_one, and it never shuts down by itself")
+    check_child(spec, spec.template)
 
 
 Spec: TypeAlias = ChildSpec | SupervisorSpec

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from actors.actor import context
 from actors.errors import ChildRefused, SpecError
@@ -24,15 +24,23 @@ from actors.exits import ExitReason, Shutdown, StartFailed
 from actors.inspect import ChildExited, ChildStarted, Node, TreeEvent
 from actors.mailbox import Mailbox, Stop
 from actors.message import Ask, Tell
+from actors.names import Names
 from actors.ref import Ref
-from actors.supervision.child import Child, StartError, Status
+from actors.supervision.child import Child, StartError, Status, take_down_together
 from actors.supervision.spec import IGNORE, ChildSpec, Spec, SupervisorSpec, check_child
 from actors.supervision.strategy import AutoShutdown, Restart, Verdict, group, verdict
+from actors.watch import Exit
 
 
 @frozen
 class StartChild(Ask[Ref | None]):
     spec: Spec
+
+
+@frozen
+class StartFromTemplate(Ask[Ref | None]):
+    arguments: tuple[object, ...]
+    name: str | None
 
 
 @frozen
@@ -53,6 +61,26 @@ class DeleteChild(Ask[None]):
 @frozen
 class WhichChildren(Ask[tuple[Node, ...]]):
     pass
+
+
+@frozen
+class CountChildren(Ask["ChildCount"]):
+    pass
+
+
+@frozen
+class GetSpec(Ask[Spec]):
+    name: str
+
+
+@frozen
+class ChildCount:
+    """How many children there are: specs; those alive; and, alive or not, supervisors and workers (R76, R102)."""
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
 
 
 @frozen
@@ -79,6 +107,7 @@ class Surroundings:
 
     observe: Callable[[TreeEvent], None]
     interrupt: Callable[[BaseException], None]
+    names: Names = field(factory=Names)
 
 
 @final
@@ -94,6 +123,7 @@ class Supervisor:
     children: dict[str, Child] = field(factory=dict, init=False)  # in start order
     restarts: tuple[float, ...] = field(default=(), init=False)  # in the window, by time
     last_crash: ExitReason | None = field(default=None, init=False)
+    started: int = field(default=0, init=False)  # from the template, for their names
 
     async def receive(self, message: Any) -> object:
         """Handle one exit or one request."""
@@ -107,6 +137,8 @@ class Supervisor:
                     await (self._start_group(child) if counted else self._restart(child))
             case StartChild(spec):
                 return await self._start_child(spec)
+            case StartFromTemplate(arguments, name):
+                return await self._start_from_template(arguments, name)
             case TerminateChild(name):
                 await self._terminate_child(self._known(name))
             case RestartChild(name):
@@ -115,6 +147,12 @@ class Supervisor:
                 self._delete_child(self._known(name))
             case WhichChildren():
                 return tuple(map(node_of, reversed(self.children.values())))
+            case CountChildren():
+                return self._count()
+            case GetSpec(name):
+                return self._known(name).spec
+            case Exit():
+                pass  # it traps exits, and those of strangers are none of its business (R91)
             case _:
                 raise TypeError(f"supervisor {self.path!r} does not know the message {type(message).__name__}")
         return None
@@ -137,7 +175,9 @@ class Supervisor:
     async def stop_all(self) -> None:
         """Stop all children, in reverse start order (R44), or all at once where the spec says so."""
         children = list(reversed(self.children.values()))
-        if self.spec.concurrent_stop:
+        if self.spec.template is not None:
+            await take_down_together(children, self.spec.template.shutdown)
+        elif self.spec.concurrent_stop:
             async with trio.open_nursery() as stops:
                 for child in children:
                     stops.start_soon(child.take_down)
@@ -151,13 +191,15 @@ class Supervisor:
             child.dismiss()
             child.close(reason)
 
-    def _adopt(self, spec: Spec) -> Child:
+    def _adopt(self, spec: Spec, arguments: tuple[object, ...] = ()) -> Child:
         path = f"{self.path}/{spec.name}" if self.path else spec.name
+        start: Callable[[], Any]
         if isinstance(spec, ChildSpec):
-            mailbox, start = Mailbox(path, spec.capacity, spec.overflow), spec.start
+            mailbox = Mailbox(path, spec.capacity, spec.overflow)
+            start = partial(spec.start, *arguments) if arguments else spec.start
         else:
             mailbox, start = Mailbox(path, math.inf), partial(supervise, path, spec, self._surroundings)
-        child = Child(spec, start, mailbox, self._on_exit, self._surroundings.interrupt)
+        child = Child(spec, start, mailbox, self._on_exit, self._surroundings.interrupt, self._surroundings.names)
         self.children[spec.name] = child
         return child
 
@@ -166,7 +208,7 @@ class Supervisor:
         if outcome is None:
             self._surroundings.observe(ChildStarted(child.mailbox.path, child.incarnation))
         elif outcome is IGNORE:
-            if child.spec.restart is Restart.TEMPORARY:  # R11
+            if self._is_forgotten_when_down(child):  # R11, R104
                 self._forget(child)
             return None
         else:
@@ -174,6 +216,9 @@ class Supervisor:
             self._observe_exit(child, outcome, None)
             return outcome
         return None
+
+    def _is_forgotten_when_down(self, child: Child) -> bool:
+        return child.spec.restart is Restart.TEMPORARY or self.spec.template is not None
 
     def _forget(self, child: Child) -> None:
         child.dismiss()
@@ -200,7 +245,7 @@ class Supervisor:
         self._observe_exit(child, reason, decided)
         child.dismiss()
         child.close(reason)
-        if decided is Verdict.DELETE:
+        if self._is_forgotten_when_down(child):
             self._forget(child)
         if child.spec.significant:
             self._consider_auto_shutdown()
@@ -289,23 +334,40 @@ class Supervisor:
         return ChildRefused(self.path, name, why, reason)
 
     async def _start_child(self, spec: Spec) -> Ref | None:
+        if self.spec.template is not None:
+            raise self._refused(str(spec.name), "dynamic")
         try:
             check_child(self.spec, spec)
         except SpecError as error:
             raise ChildRefused(self.path, str(getattr(spec, "name", "")), f"bad_spec: {error}") from error
         if (known := self.children.get(spec.name)) is not None:
             raise self._refused(spec.name, "already_started" if known.status.alive else "already_present")
-        child = self._adopt(spec)
+        return await self._start_new(self._adopt(spec))
+
+    async def _start_from_template(self, arguments: tuple[object, ...], name: str | None) -> Ref | None:
+        template = self.spec.template
+        if template is None:
+            raise self._refused(str(name), "not_dynamic")
+        if len(self.children) >= self.spec.max_children:
+            raise self._refused(template.name, "max_children")
+        if name is None:
+            self.started += 1
+            name = f"{template.name}-{self.started}"
+        if name in self.children:
+            raise self._refused(name, "already_started")
+        return await self._start_new(self._adopt(evolve(template, name=name), arguments))
+
+    async def _start_new(self, child: Child) -> Ref | None:
         failure = await self._bring_up(child)
         if failure is not None:
             self._forget(child)
-            raise self._refused(spec.name, "start_failed", failure)
+            raise self._refused(child.name, "start_failed", failure)
         return child.ref if child.status.alive else None
 
     async def _terminate_child(self, child: Child) -> None:
         await child.take_down()
         child.close(Shutdown())
-        if child.spec.restart is Restart.TEMPORARY:
+        if self._is_forgotten_when_down(child):
             self._forget(child)
         # A group restart that this ends leaves its members down for good (R37); nobody may wait for them.
         if not any(other.status is Status.RESTARTING for other in self.children.values()):
@@ -314,6 +376,8 @@ class Supervisor:
                     other.close(Shutdown())
 
     async def _restart_child(self, child: Child) -> Ref | None:
+        if self.spec.template is not None:
+            raise self._refused(child.name, "dynamic")  # R101
         if child.status is not Status.STOPPED:
             raise self._refused(child.name, "restarting" if child.status is Status.RESTARTING else "running")
         failure = await self._bring_up(child)
@@ -323,9 +387,21 @@ class Supervisor:
         return child.ref if child.status.alive else None
 
     def _delete_child(self, child: Child) -> None:
+        if self.spec.template is not None:
+            raise self._refused(child.name, "dynamic")  # R101
         if child.status is not Status.STOPPED:
             raise self._refused(child.name, "restarting" if child.status is Status.RESTARTING else "running")
         self._forget(child)
+
+    def _count(self) -> ChildCount:
+        children = self.children.values()
+        supervisors = sum(isinstance(child.spec, SupervisorSpec) for child in children)
+        return ChildCount(
+            specs=len(children) if self.spec.template is None else 1,
+            active=sum(child.status.alive for child in children),
+            supervisors=supervisors,
+            workers=len(children) - supervisors,
+        )
 
 
 @final
