@@ -15,7 +15,7 @@ from runtime.config import ConfigError, RuntimeConfig, load
 from runtime.console import oneshot
 from runtime.console.oneshot import FAILURE, MISUSE
 from runtime.console.places import found_configuration
-from runtime.console.signals import until_signalled
+from runtime.console.signals import Stop, until_signalled
 from runtime.errors import GreenroomError
 
 if TYPE_CHECKING:
@@ -98,13 +98,14 @@ def _configuration(named: str | None) -> RuntimeConfig:
 
 async def _console(named: str | None) -> int:
     config = _configuration(named)  # before signals are cancellation: it may block in a question to the user
+    stop = Stop()
     if sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
         from runtime.console.interactive import interactive
 
-        return await until_signalled(partial(interactive, config, named=named is not None))
+        return await until_signalled(partial(interactive, config, stop, named=named is not None), stop)
     from runtime.console.piped import piped
 
-    return await until_signalled(partial(piped, config))
+    return await until_signalled(partial(piped, config, stop), stop)
 
 
 def _command(line: CommandLine) -> int:

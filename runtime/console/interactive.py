@@ -15,6 +15,7 @@ from runtime.config import RuntimeConfig
 from runtime.console.completion import World, complete
 from runtime.console.places import found_configuration, history_file
 from runtime.console.session import Session
+from runtime.console.signals import Stop
 from runtime.console.words import prompt_words
 from runtime.host import Runtime
 from runtime.journal import EventsLost, ServerCrashed, ServerEjected, ServerReady, ServerStopped
@@ -32,7 +33,7 @@ _ON_THEIR_WAY = (State.STARTING, State.HANDSHAKING)
 _NEWS = (ServerCrashed, ServerReady, ServerEjected, ServerStopped, EventsLost)
 
 
-async def interactive(config: RuntimeConfig, *, named: bool) -> int:
+async def interactive(config: RuntimeConfig, stop: Stop, *, named: bool) -> int:
     """Open a configuration and talk about it until the user leaves; the answer is the exit code. ``named`` tells that
     the user chose the configuration. The prompt comes up whatever the servers do: to look at those that fail is what
     it is for."""
@@ -41,7 +42,7 @@ async def interactive(config: RuntimeConfig, *, named: bool) -> int:
             # Half of the time to the first prompt is these imports, which the servers need not wait for.
             preparing.start_soon(trio.to_thread.run_sync, _import_for_later)
             preparing.start_soon(_servers_started, host)
-        return await _converse(host, named=named)
+        return await _converse(host, stop, named=named)
 
 
 def _import_for_later() -> None:
@@ -56,7 +57,7 @@ async def _servers_started(host: Runtime) -> None:
                 await events.receive()
 
 
-async def _converse(host: Runtime, *, named: bool) -> int:
+async def _converse(host: Runtime, stop: Stop, *, named: bool) -> int:
     from rich.console import Console
 
     from runtime.console.opening import opening
@@ -66,7 +67,7 @@ async def _converse(host: Runtime, *, named: bool) -> int:
 
     with _shared_screen() as screen:
         console = Console()
-        session = Session(prompt_words(host), partial(show, console=console))
+        session = Session(prompt_words(host), partial(show, console=console), stop.told)
         world = World(
             session.namespace, host.status, lambda server: [entry.tool for entry in host.tools(server=server)]
         )

@@ -11,18 +11,20 @@ import trio
 import runtime
 from runtime.config import RuntimeConfig
 from runtime.console.session import Done, Failed, Interrupted, Left, Session
+from runtime.console.signals import Stop
 from runtime.console.statements import Blocks
 from runtime.console.words import prompt_words
 
 
-async def piped(config: RuntimeConfig) -> int:
+async def piped(config: RuntimeConfig, stop: Stop) -> int:
     """Open a configuration, wait for its servers as it says, run the statements on stdin and leave.
 
     Values of expressions are printed as at the prompt. The first statement that fails ends the run, as it would in a
     script: what follows was written for a world in which it worked. The answer is the exit code: 1 then, else 0.
     """
     async with runtime.open_runtime(config) as host:
-        return await _run(Session(prompt_words(host), _show), None if sys.stdin is None else sys.stdin.fileno())
+        session = Session(prompt_words(host), _show, stop.told)
+        return await _run(session, None if sys.stdin is None else sys.stdin.fileno())
 
 
 async def _run(session: Session, descriptor: int | None) -> int:

@@ -5,7 +5,7 @@ import linecache
 import sys
 import types
 from collections.abc import Awaitable, Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import NoReturn, cast, final
 
 import trio
@@ -68,13 +68,16 @@ class Session:
 
     namespace: dict[str, object]
     _show: Callable[[object], None]
+    _stopped: Callable[[], bool] = bool  # has the program been told to end?
     compiler: Compiler = field(factory=Compiler)
+    _interrupted: bool = field(default=False, init=False)
     _count: int = field(default=0, init=False)
     _scope: trio.CancelScope | None = field(default=None, init=False)  # of the statement that runs
 
     async def run(self, text: str) -> Ending:
         """Run one statement, or several in one text, to its end. Only an outer cancellation leaves as an exception."""
         self._count += 1
+        self._interrupted = False
         filename = f"{USER_FILE} {self._count}>"
         # Tracebacks, and inspect.getsource of what is defined here, find the text where they look for files.
         linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
@@ -82,9 +85,7 @@ class Session:
         try:
             code = self.compiler.compile(text, filename)
             with trio.CancelScope() as self._scope:
-                result = types.FunctionType(code, self.namespace)()
-                if code.co_flags & inspect.CO_COROUTINE:
-                    await result
+                await self._step(code)
             return Interrupted() if self._scope.cancelled_caught else Done()
         except KeyboardInterrupt:
             return Interrupted()
@@ -98,6 +99,19 @@ class Session:
             return Interrupted()
         finally:
             self._scope = None
+
+    async def _step(self, code: CodeType) -> None:
+        # A signal that came before this line is seen by it; one that comes later finds this frame, or the user's, and
+        # raises KeyboardInterrupt. So no statement that spins can begin after it was interrupted.
+        if self._interrupted or self._stopped():
+            raise KeyboardInterrupt
+        result = types.FunctionType(code, self.namespace)()
+        if code.co_flags & inspect.CO_COROUTINE:
+            await result
+
+    def interrupt(self) -> None:
+        """Note that the statement is to end, in a signal handler: one that is about to run does not begin."""
+        self._interrupted = True
 
     def cancel(self) -> None:
         """Cancel the statement that runs, if one does."""
@@ -121,7 +135,7 @@ def busy_in_user_code(frame: FrameType | None) -> bool:
     """Tell whether the innermost code at work, libraries aside, was typed by the user: such as an endless loop, which
     no cancel scope can end and a KeyboardInterrupt can, without breaking anything of the tree's."""
     while frame is not None:
-        if frame.f_code.co_filename.startswith(USER_FILE):
+        if frame.f_code.co_filename.startswith(USER_FILE) or frame.f_code is Session._step.__code__:
             return True
         if frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
             return False

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
+from typing import final
 
 import trio
+from attrs import define
 
 from runtime.console.session import busy_in_user_code
 
@@ -32,22 +34,35 @@ def _handle(handler: Handler, number: int, frame: FrameType | None) -> None:
     handler(frame)
 
 
-async def until_signalled(work: Callable[[], Awaitable[int]]) -> int:
-    """Run ``work`` and give its exit code. SIGINT, SIGTERM and SIGHUP cancel it; once it has cleaned up, the exit code
-    is 128 and the signal's number, as a shell expects."""
+@final
+@define
+class Stop:
+    """Whether a signal has told the program to end, and which."""
+
+    number: signal.Signals | None = None
+
+    def told(self) -> bool:
+        """Tell whether one has."""
+        return self.number is not None
+
+
+async def until_signalled(work: Callable[[], Awaitable[int]], stop: Stop | None = None) -> int:
+    """Run ``work`` and give its exit code. SIGINT, SIGTERM and SIGHUP cancel it, which ``stop`` shows at once; when it
+    has cleaned up, the exit code is 128 and the signal's number, as a shell expects."""
     token = trio.lowlevel.current_trio_token()
-    received: list[signal.Signals] = []
+    stop = Stop() if stop is None else stop
     with trio.CancelScope() as scope:
 
-        def stop(number: signal.Signals, frame: FrameType | None) -> None:
-            received.append(number)
+        def end(number: signal.Signals, frame: FrameType | None) -> None:
+            stop.number = stop.number or number
             token.run_sync_soon(scope.cancel)
             if busy_in_user_code(frame):
                 raise KeyboardInterrupt
 
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        with handling({number: partial(stop, number) for number in numbers}):
+        with handling({number: partial(end, number) for number in numbers}):
             code = await work()
-            if not received:
+            if stop.number is None:
                 return code
-    return 128 + received[0]
+    assert stop.number is not None  # nothing else cancels this scope
+    return 128 + stop.number

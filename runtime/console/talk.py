@@ -17,6 +17,7 @@ async def talk(session: Session, prompt: Prompt, console: Console) -> int:
     token = trio.lowlevel.current_trio_token()
 
     def interrupt(frame: FrameType | None) -> None:
+        session.interrupt()
         if busy_in_user_code(frame):
             raise KeyboardInterrupt
         token.run_sync_soon(session.cancel)

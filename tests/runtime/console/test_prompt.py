@@ -80,7 +80,8 @@ def test_output_in_the_background_leaves_the_line_that_is_being_typed(person):
     person.enters("async def later():\n  await go.wait()\n  print('first ' 'line\\nsecond ' 'line')\n")
     person.enters("nursery.start_soon(later)")
     person.enters("trio.lowlevel.current_trio_token().run_sync_soon(go.set)")
-    person.sees("first line\r\nsecond line")
+    person.sees("first line")
+    person.sees("second line")
     person.enters("'still ' 'typing'")
     person.sees("= 'still typing'")
 

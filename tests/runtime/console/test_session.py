@@ -131,6 +131,29 @@ async def test_a_keyboard_interrupt_ends_the_statement_also_from_a_nursery(sessi
     assert await session.run(group) == Interrupted()
 
 
+async def test_a_statement_that_was_interrupted_before_it_began_does_not_begin(shown):
+    stopped = []
+    session = Session({}, shown.append, lambda: bool(stopped))
+    session.compiler.compile = _then(session.compiler.compile, session.interrupt)
+    assert await session.run("1") == Interrupted()
+    assert await session.run("2") == Interrupted()
+    session = Session({}, shown.append, lambda: bool(stopped))
+    session.interrupt()  # of an earlier statement, or of none
+    assert await session.run("3") == Done()
+    stopped.append(True)
+    assert await session.run("4") == Interrupted()
+    assert shown == [3]
+
+
+def _then(function, effect):
+    def both(*args):
+        result = function(*args)
+        effect()
+        return result
+
+    return both
+
+
 async def test_what_the_user_typed_may_be_broken_into_and_what_is_ours_may_not(session):
     session.namespace["look"] = lambda: busy_in_user_code(sys._getframe())
     session.namespace["ours"] = Session
