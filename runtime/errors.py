@@ -35,6 +35,12 @@ class GreenroomError(Exception):
     """Any error of the runtime."""
 
 
+def in_short(error: BaseException) -> str:
+    """Say in one line, and without the server's name where that is an error's own field, what an error is."""
+    told = getattr(error, "what", None) or f"{type(error).__name__}: {error}"
+    return str(told).partition("\n")[0]
+
+
 # -- naming something that is not there, or wrongly
 
 
@@ -122,7 +128,9 @@ class CommandNotFound(StartFailed):
 
     @property
     def what(self) -> str:
-        return f"cannot be started: {self.command!r}: {self.reason}"
+        return (
+            f"cannot be started: {self.command!r}: {self.reason}; correct its configuration, or install what it names"
+        )
 
 
 @final
@@ -144,13 +152,13 @@ class StartTimedOut(StartFailed):
 @final
 @define(eq=False)
 class HandshakeRefused(StartFailed):
-    """It answered the handshake with something that no agreement can come of."""
+    """It answered the handshake, or the question for its tools, with something that nothing can come of."""
 
     reason: str
 
     @property
     def what(self) -> str:
-        return f"could not be agreed with: {self.reason}"
+        return f"did not come through the handshake: {self.reason}"
 
 
 @final
@@ -162,7 +170,7 @@ class RequiredToolsMissing(StartFailed):
 
     @property
     def what(self) -> str:
-        return f"does not have its required tools: {', '.join(self.missing)}"
+        return f"does not list the tools that its required_tools demand: {', '.join(self.missing)}"
 
 
 @final
@@ -218,7 +226,7 @@ class ServerEjected(GreenroomError):
     last_error: BaseException | None
 
     def __str__(self) -> str:
-        why = f"; it failed last because: {self.last_error}" if self.last_error is not None else ""
+        why = f". It failed last of this: {self.last_error}" if self.last_error is not None else ""
         return (
             f"server {self.server!r} is ejected: it failed more than {self.restarts} times in {self.period:g} s; "
             f"reload({self.server!r}) tries again with a fresh budget{why}"
@@ -296,13 +304,14 @@ class CallInterrupted(CallFailed):
 @final
 @define(eq=False)
 class CallTimedOut(CallFailed):
-    """No answer within ``seconds``; the server has been told that nobody waits any more."""
+    """No answer within ``seconds``; the server, which was then in ``state``, is told that nobody waits any more."""
 
     seconds: float
+    state: str
 
     @property
     def what(self) -> str:
-        return f"no answer after {self.seconds:g} s, {self.sent}"
+        return f"no answer after {self.seconds:g} s, {self.sent}; the server is {self.state.replace('_', ' ')}"
 
 
 @final

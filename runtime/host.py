@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, final
 
 import msgspec
 import trio
-from attrs import define, evolve, field
+from attrs import define, field
 from msgspec import Raw
 
 import actors
-from actors import ActorCrashed, ActorStopped, ChildSpec, MailboxFull, RestartWindow, Strategy, SupervisorSpec
+from actors import ActorCrashed, ActorStopped, ChildSpec, MailboxFull, RestartWindow, Strategy, SupervisorSpec, Verdict
 from runtime.cache import Cache, Forget, Lookup, Store, cache_key, time_to_live
 from runtime.call import ProgressCallback, ToolCall
-from runtime.config import RuntimeConfig, ServerSpec, load, load_server
+from runtime.config import RuntimeConfig, ServerSpec, Window, load, load_server
 from runtime.errors import (
     CallInterrupted,
     CallRefused,
@@ -31,13 +34,28 @@ from runtime.errors import (
     ServerNotFound,
     ServersNotReady,
     ServerStopped,
+    ToolNotFound,
+    in_short,
 )
-from runtime.journal import Feed, ServerCrashed, Subscription
+from runtime.journal import Event, Feed, ServerCrashed, Subscription
 from runtime.journal import ServerEjected as EjectedEvent
 from runtime.journal import ServerStopped as StoppedEvent
-from runtime.protocol import CallToolResult, Implementation, Tool, WireError, result_from_wire
-from runtime.registry import EMPTY, CatalogFetched, CatalogGone, Directory, Registry, ToolEntry
-from runtime.servers import DOWN, Drain, KillChild, Record, ServerStatus, Services, State, fleet_specs, island_spec
+from runtime.protocol import CallToolResult, Implementation, WireError, result_from_wire
+from runtime.registry import EMPTY, Catalog, CatalogFetched, CatalogGone, Directory, Registry, ToolEntry
+from runtime.servers import (
+    DOWN,
+    Drain,
+    KillChild,
+    OpenLink,
+    Record,
+    ServerStatus,
+    Services,
+    State,
+    fleet_specs,
+    island_spec,
+    open_link,
+    with_servers,
+)
 from runtime.transports.guard import open_guard
 
 Wait = Literal["settled", "required", "none"]
@@ -63,31 +81,35 @@ async def open_runtime(
     it should enter, and `RuntimeFailed` out of the block should the root of the tree give up. No process is left.
     """
     loaded = load(config)
-    feed = Feed()
     async with open_guard() as guard:
-        runtime = Runtime(loaded, feed)
-        services = Services(guard, feed, runtime._take_tools, Implementation(name="greenroom", version=_version()))
-        runtime._services = services
-        try:
-            async with actors.open_system(
-                SupervisorSpec("services", runtime._service_specs(), window=_WINDOW),
-                SupervisorSpec(
-                    "fleet",
-                    fleet_specs(loaded, runtime._record_of, services),
-                    window=_WINDOW,
-                    concurrent_stop=True,
-                ),
-                strategy=Strategy.REST_FOR_ONE,
-                window=_WINDOW,
-                observe=runtime._observe,
-            ) as runtime._system:
-                try:
-                    await runtime._wait_open(wait or loaded.start, timeout)
-                    yield runtime
-                finally:
-                    runtime._close()
-        except actors.SupervisorExit as error:
-            raise RuntimeFailed(str(error)) from error.__cause__
+        async with open_over(partial(open_link, guard=guard), loaded, wait=wait, timeout=timeout) as runtime:
+            yield runtime
+
+
+@asynccontextmanager
+async def open_over(
+    open_link: OpenLink, config: RuntimeConfig, *, wait: Wait | None = None, timeout: float | None = None
+) -> AsyncIterator[Runtime]:
+    """Do what `open_runtime` does, over links of your own making: to other machines, or to servers made of faults."""
+    feed = Feed()
+    runtime = Runtime(config, feed)
+    client = Implementation(name="greenroom", version=_version())
+    runtime._services = Services(open_link, feed, runtime._take_catalog, client)
+    try:
+        async with actors.open_system(
+            SupervisorSpec("services", runtime._service_specs(), window=_WINDOW),
+            SupervisorSpec("fleet", runtime._island_specs(), window=_WINDOW, concurrent_stop=True),
+            strategy=Strategy.REST_FOR_ONE,
+            window=_WINDOW,
+            observe=runtime._observe,
+        ) as runtime._system:
+            try:
+                await runtime._wait_open(wait or config.start, timeout)
+                yield runtime
+            finally:
+                runtime._close()
+    except actors.SupervisorExit as error:
+        raise RuntimeFailed(str(error)) from error.__cause__
 
 
 def _version() -> str:
@@ -104,17 +126,19 @@ class Runtime:
 
     config: RuntimeConfig
     _feed: Feed
+    _services: Services = field(init=False)
     _records: dict[str, Record] = field(factory=dict, init=False)  # in the order of the configuration
     _directory: Directory = field(default=EMPTY, init=False)
     _system: actors.System = field(init=False)
-    _services: Services = field(init=False)
+    _registry: actors.Ref = field(init=False)
+    _cache: actors.Ref = field(init=False)
+    _acting: defaultdict[str, trio.Lock] = field(factory=lambda: defaultdict(trio.Lock), init=False)  # {island: lock}
 
     # -- looking
 
     def tree(self) -> actors.Node:
         """Return the supervisor tree; ``str`` draws it. Servers show their own state, era, tools and process."""
-        by_path = {record.ref.path: record for record in self._records.values() if record.ref is not None}
-        return _with_servers(self._system.tree(), "", by_path)
+        return with_servers(self._system.tree(), self._records.values())
 
     def status(self, server: str | None = None) -> Mapping[str, ServerStatus]:
         """Return the status of every server, or of one, by name. Raises `ServerNotFound`."""
@@ -140,7 +164,7 @@ class Runtime:
         """Subscribe to what happens from now on: an async context manager and a channel to iterate over."""
         return self._feed.subscribe()
 
-    def recent_events(self) -> tuple[Any, ...]:
+    def recent_events(self) -> tuple[Event, ...]:
         """Return the last events, oldest first."""
         return tuple(self._feed.recent)
 
@@ -158,27 +182,41 @@ class Runtime:
         """Call a tool and return what it answers; a tool that fails answers with ``is_error``.
 
         Waits while the server starts or restarts, up to ``timeout`` seconds (None: its configured ``timeout``).
-        Cancelling tells the server. ``progress`` is called with what the server reports on the way.
+        Cancelling tells the server. ``progress`` is called with what the server reports on the way; what it raises
+        ends the call.
 
         Raises `ServerNotFound`, `ToolNotFound`, `InvalidArguments`, `ServerEjected`, `ServerStopped`, and of the family
         `CallFailed`: `CallTimedOut`, `CallInterrupted`, `CallRefused`, `ServerError`, `InvalidAnswer`.
         """
         record = self._known(server)
+        if not isinstance(tool, str):
+            raise ToolNotFound(server, str(tool), tuple(record.tools))
         call = ToolCall(server, tool, _encoded(server, tool, arguments), progress)
-        ttl = time_to_live(record.spec.cache, tool)
-        result = await (
-            self._call_cached(record, call, ttl, arguments or {}) if ttl else self._timed(record, call, timeout)
-        )
-        try:
-            return result_from_wire(CallToolResult, result)
-        except WireError as error:
-            raise InvalidAnswer(server, tool, Sent.UNKNOWN, str(error)) from error
-
-    async def _timed(self, record: Record, call: ToolCall, timeout: float | None) -> Raw:
         seconds = record.spec.timeout if timeout is None else timeout
         with trio.CancelScope(deadline=trio.current_time() + seconds):
-            return await self._ask(record, call)
-        raise CallTimedOut(call.server, call.tool, Sent.UNKNOWN if call.sent else Sent.NOT_SENT, seconds)
+            return await self._answer(record, call)
+        raise CallTimedOut(server, tool, call.sent, seconds, record.state.value)
+
+    async def _answer(self, record: Record, call: ToolCall) -> CallToolResult:
+        ttl = time_to_live(record.spec.cache, call.tool)
+        key = cache_key(call.arguments) if ttl else None
+        remembered = None if key is None else await self._remembered(record, call.tool, key)
+        answer = await self._ask(record, call) if remembered is None else remembered
+        try:
+            result = result_from_wire(CallToolResult, answer)
+        except WireError as error:
+            raise InvalidAnswer(call.server, call.tool, Sent.UNKNOWN, str(error)) from error
+        if key is not None and remembered is None and not result.is_error:
+            self._cache.tell(Store(call.server, call.sent_to, call.tool, key, answer, ttl))
+        return result
+
+    async def _remembered(self, record: Record, tool: str, key: str) -> Raw | None:
+        if record.state is not State.READY:
+            return None  # what it said before it went down may not be so any more (S3)
+        try:
+            return await self._cache.ask(Lookup(record.name, record.incarnation, tool, key))
+        except (ActorCrashed, ActorStopped):
+            return None  # a cache that has trouble is no trouble of its user
 
     async def _ask(self, record: Record, call: ToolCall) -> Raw:
         while True:
@@ -192,69 +230,78 @@ class Runtime:
                 reason = f"{error.capacity} calls wait for this server already; try again later"
                 raise CallRefused(call.server, call.tool, Sent.NOT_SENT, reason) from None
             except ActorCrashed as error:
-                sent = Sent.UNKNOWN if call.sent else Sent.NOT_SENT
-                raise CallInterrupted(call.server, call.tool, sent) from error.__cause__
+                raise CallInterrupted(call.server, call.tool, call.sent) from error.__cause__
+            except CallInterrupted as error:
+                if error.sent is not Sent.NOT_SENT:
+                    raise
+                continue  # its server is about to be seen dead, and holds its calls from now on
             except ActorStopped:
-                if call.sent:
-                    raise CallInterrupted(call.server, call.tool, Sent.UNKNOWN) from None
-            # It waited in a mailbox that has ended: stopped and ejected are told above, once that is settled;
+                if call.sent is not Sent.NOT_SENT:
+                    raise CallInterrupted(call.server, call.tool, call.sent) from None
+            # It waited in a mailbox that has ended. What was stopped or ejected is told above, once that is settled;
             # after a reload the server has another address.
-            await record.wait_other(ref)
-
-    async def _call_cached(self, record: Record, call: ToolCall, ttl: float, arguments: Mapping[str, Any]) -> Raw:
-        key = cache_key(arguments)
-        if key is None:
-            return await self._timed(record, call, None)
-        cache = self._system["services/cache"]
-        asked = record.incarnation
-        hit = await cache.ask(Lookup(call.server, asked, call.tool, key))
-        if hit is not None:
-            return hit
-        result = await self._timed(record, call, None)
-        if record.incarnation == asked and not _is_error(result):
-            cache.tell(Store(call.server, asked, call.tool, key, result, ttl))
-        return result
+            await record.wait(lambda now, gone=ref: now.ref is not gone or now.state in DOWN)  # type: ignore[misc]
 
     # -- acting
 
     async def spawn(self, name: str, spec: Mapping[str, Any]) -> ServerStatus:
         """Add a server, written as in a configuration, and wait until it is ready or its first attempt has failed.
 
-        Raises `runtime.ConfigError`, `NameTaken`.
+        Cancelling ends the waiting, not the server. Raises `runtime.ConfigError`, `NameTaken`.
         """
-        if name in self._records:
+        if name in self._records or name in self.config.groups:
             raise NameTaken(name)
-        record = self._record_of(load_server(name, spec))
-        await self._system.supervisor("fleet").start_child(island_spec(record, self._services))
+        loaded = load_server(name, spec)
+        record = self._record_of(loaded, loaded.window, ())
+        with trio.CancelScope(shield=True):
+            try:
+                await self._fleet.start_child(island_spec(record, self._services))
+            except Exception:
+                del self._records[name]
+                raise
         await record.wait(lambda now: now.settled)
         return record.status()
 
     async def stop(self, server: str) -> None:
-        """Stop a server; it stays down, and its calls are told so, until `reload`. Raises `ServerNotFound`."""
+        """Stop a server; it stays down, and its calls are told so, until `reload`. One that is down stays as it is.
+
+        Takes at most a few times its ``stop_timeout``; cancelling does not leave it half done. Raises `ServerNotFound`.
+        """
         record = self._known(server)
-        supervisor, child = self._place(server)
-        await self._system.supervisor(supervisor).terminate_child(child)
-        self._is_down(record)
+        async with self._acting[self._island(server)]:
+            if record.state in DOWN:
+                return
+            with trio.CancelScope(shield=True), suppress(ActorStopped):  # its island may end meanwhile
+                await self._system.supervisor(self._above(server)).terminate_child(server)
+            if record.state not in DOWN:
+                self._is_down(record, State.STOPPED)
 
     async def reload(self, server: str) -> None:
         """Start a server afresh, with a fresh restart window; calls that wait go on waiting, those in flight finish.
 
-        A grouped server is reloaded with its group. Brings back what was stopped or ejected. Returns when the server is
-        ready, or its first attempt has failed. Raises `ServerNotFound`.
+        A grouped server is reloaded with its group, the outermost one. Brings back what was stopped or ejected. Returns
+        when the server is ready, or its first attempt has failed; cancelling leaves it either as it was, or reloaded.
+        Raises `ServerNotFound`.
         """
         self._known(server)
-        supervisor, island = self._island(server)
+        island = self._island(server)
         members = [self._records[name] for name in self._members(island)]
-        with trio.move_on_after(DRAIN):
-            async with trio.open_nursery() as drains:
-                for record in members:
-                    if record.ref is not None and record.state is State.READY:
-                        drains.start_soon(record.ref.ask, Drain())
-        for record in members:
-            record.move(State.STARTING)
-            record.settled = False
-        await self._system.supervisor(supervisor).terminate_child(island)
-        await self._system.supervisor(supervisor).restart_child(island)
+        refs = [record.ref for record in members if record.ref is not None]
+        async with self._acting[island]:
+            try:
+                for ref in refs:
+                    ref.tell(Drain(on=True))
+                with trio.move_on_after(DRAIN):
+                    for record in members:
+                        await record.wait(lambda now: not now.in_flight)
+                with trio.CancelScope(shield=True):
+                    await self._fleet.terminate_child(island)
+                    for record in members:
+                        record.revive()
+                    await self._fleet.restart_child(island)
+            finally:
+                for ref in refs:
+                    ref.tell(Drain(on=False))  # to nobody, unless it was cancelled before
         for record in members:
             await record.wait(lambda now: now.settled)
 
@@ -266,71 +313,90 @@ class Runtime:
         if record.ref is not None:
             await record.ref.send(KillChild())
 
-    # -- for the tree
+    # -- what the tree tells
 
     def _service_specs(self) -> tuple[ChildSpec, ...]:
         def registry() -> Registry:
-            return Registry(self._directory, self._publish, self._feed)
+            self._registry = actors.context().ref
+            registry = Registry(self._directory, self._publish, self._feed)
+            for record in self._records.values():  # what one before it was told, and could not publish any more
+                known = record.catalog
+                registry.receive(CatalogGone(record.name) if known is None else CatalogFetched(known))
+            return registry
 
         def cache() -> Cache:
+            self._cache = actors.context().ref
             return Cache(self.config.cache.entries_per_tool)
 
-        return ChildSpec("registry", registry, capacity=10_000), ChildSpec("cache", cache, capacity=10_000)
+        # Neither is bounded: who speaks to them is, and what they are told may not get lost.
+        return ChildSpec("registry", registry, capacity=inf), ChildSpec("cache", cache, capacity=inf)
 
-    def _record_of(self, spec: ServerSpec) -> Record:
-        record = self._records[spec.name] = Record(spec)
+    def _island_specs(self) -> tuple[SupervisorSpec, ...]:
+        return fleet_specs(self.config, self._record_of, self._services)
+
+    def _record_of(self, spec: ServerSpec, window: Window, after: tuple[Record, ...]) -> Record:
+        record = self._records[spec.name] = Record(spec, window, after)
         return record
 
     def _publish(self, directory: Directory) -> None:
         self._directory = directory
 
-    async def _take_tools(self, server: str, incarnation: int, tools: tuple[Tool, ...]) -> None:
-        await self._system["services/registry"].ask(CatalogFetched(server, incarnation, tools))
+    async def _take_catalog(self, catalog: Catalog) -> None:
+        self._cache.tell(Forget(catalog.server))
+        with suppress(ActorCrashed, ActorStopped):  # the next registry begins with what the records hold
+            await self._registry.ask(CatalogFetched(catalog))
 
     def _observe(self, event: actors.TreeEvent) -> None:
         """Turn what the supervisors do into what is known of servers, and into events."""
-        if not isinstance(event, actors.ChildExited):
-            return
-        for record in self._records.values():
-            path = record.ref.path if record.ref is not None else ""
-            if path == event.path:
-                self._observe_server(record, event)
-            elif path.startswith(f"{event.path}/") and event.verdict is not actors.Verdict.RESTART:
-                self._observe_island(record)
+        match event:
+            case actors.ChildExited(path, _, _, decided):
+                for record in self._records.values():
+                    at = record.ref.path if record.ref is not None else ""
+                    if at == path:
+                        self._server_exited(record, event)
+                    elif at.startswith(f"{path}/") and decided is not Verdict.RESTART:
+                        self._is_down(record, State.EJECTED)
+            case actors.ChildStarted("fleet"):
+                self._forget_spawned()
 
-    def _observe_server(self, record: Record, event: actors.ChildExited) -> None:
-        now = self._feed.now()
+    def _server_exited(self, record: Record, event: actors.ChildExited) -> None:
+        restarts = event.verdict is Verdict.RESTART
+        reason = str(event.reason)
         if isinstance(event.reason, actors.Crashed):
             record.last_error = event.reason.exception
-        restarts = event.verdict is actors.Verdict.RESTART
+            reason = in_short(record.last_error)
         if restarts or not isinstance(event.reason, actors.Normal | actors.Shutdown):
-            error = record.last_error
-            reason = str(getattr(error, "what", None) or event.reason)
-            self._feed.publish(
-                ServerCrashed(now, record.name, event.incarnation, reason, event.delay if restarts else None)
-            )
+            delay = event.delay if restarts else None
+            self._feed.publish(ServerCrashed(self._feed.now(), record.name, record.incarnation, reason, delay))
         if restarts:
             record.restarts += 1
-            record.move(State.BACKING_OFF)
         elif event.verdict is not None:
-            self._is_down(record)
+            self._is_down(record, State.STOPPED)
 
-    def _observe_island(self, record: Record) -> None:
-        window = record.spec.window
-        record.move(State.EJECTED)
-        self._feed.publish(EjectedEvent(self._feed.now(), record.name, window.intensity, window.period))
+    def _is_down(self, record: Record, state: State) -> None:
+        if record.state is state:
+            return
+        record.catalog = None
+        record.move(state)
+        now, name, window = self._feed.now(), record.name, record.window
+        ejected = state is State.EJECTED
+        self._feed.publish(
+            EjectedEvent(now, name, window.intensity, window.period) if ejected else StoppedEvent(now, name)
+        )
+        self._registry.tell(CatalogGone(name))
+        self._cache.tell(Forget(name))
 
-    def _is_down(self, record: Record) -> None:
-        record.move(State.STOPPED)
-        self._feed.publish(StoppedEvent(self._feed.now(), record.name))
-        self._system["services/registry"].tell(CatalogGone(record.name))
-        self._system["services/cache"].tell(Forget(record.name))
+    def _forget_spawned(self) -> None:
+        """A fleet that is started again begins with the configuration's servers: who was spawned is gone."""
+        for record in [record for record in self._records.values() if record.ref is not None and not record.ref.alive]:
+            self._is_down(record, State.STOPPED)
+            del self._records[record.name]
 
     # -- opening and closing
 
     async def _wait_open(self, wait: Wait, timeout: float | None) -> None:
         required = [record for record in self._records.values() if record.spec.required]
-        with trio.move_on_after(timeout if timeout is not None else float("inf")):
+        with trio.move_on_after(inf if timeout is None else timeout):
             if wait == "settled":
                 for record in self._records.values():
                     await record.wait(lambda now: now.settled)
@@ -348,6 +414,10 @@ class Runtime:
 
     # -- names
 
+    @property
+    def _fleet(self) -> actors.SupervisorRef:
+        return self._system.supervisor("fleet")
+
     def _known(self, server: str) -> Record:
         try:
             return self._records[server]
@@ -357,18 +427,15 @@ class Runtime:
     def _group_of(self, member: str) -> str | None:
         return next((name for name, group in self.config.groups.items() if member in group.servers), None)
 
-    def _path(self, name: str) -> str:
-        """Return the path of the supervisor above an island, or above a member of one."""
+    def _above(self, name: str) -> str:
+        """Return the path of the supervisor that a server, where it has no group its island, is a child of."""
         group = self._group_of(name)
-        return "fleet" if group is None else f"{self._path(group)}/{group}"
+        return "fleet" if group is None else f"{self._above(group)}/{group}"
 
-    def _place(self, server: str) -> tuple[str, str]:
-        """Return whose child to stop: the island of a server on its own, the server alone in a group."""
-        return self._path(server), server
-
-    def _island(self, server: str) -> tuple[str, str]:
-        group = self._group_of(server)
-        return (self._path(group), group) if group is not None else ("fleet", server)
+    def _island(self, name: str) -> str:
+        """Return the child of the fleet that holds a server: itself, or its outermost group."""
+        group = self._group_of(name)
+        return name if group is None else self._island(group)
 
     def _members(self, island: str) -> Iterable[str]:
         if island not in self.config.groups:
@@ -383,38 +450,11 @@ def _encoded(server: str, tool: str, arguments: Mapping[str, Any] | None) -> Raw
         raise InvalidArguments(server, tool, f"got {type(arguments).__name__}: {arguments!r:.80}")
     try:
         return Raw(msgspec.json.encode(arguments if type(arguments) is dict else dict(arguments)))
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidArguments(server, tool, str(error)) from error
-
-
-def _is_error(result: Raw) -> bool:
-    return msgspec.json.decode(result, type=_ErrorFlag).isError
-
-
-class _ErrorFlag(msgspec.Struct):
-    isError: bool = False
 
 
 def _down(record: Record) -> ServerEjected | ServerStopped:
     if record.state is State.EJECTED:
-        window = record.spec.window
-        return ServerEjected(record.name, window.intensity, window.period, record.last_error)
+        return ServerEjected(record.name, record.window.intensity, record.window.period, record.last_error)
     return ServerStopped(record.name)
-
-
-def _with_servers(node: actors.Node, above: str, records: Mapping[str, Record]) -> actors.Node:
-    path = f"{above}/{node.name}" if above else node.name
-    below = "" if node.name == "root" and not above else path
-    children = tuple(_with_servers(child, below, records) for child in node.children)
-    record = records.get(path)
-    if record is None:
-        return evolve(node, children=children)
-    status = record.status()
-    detail = [status.era.name.lower()] if status.era is not None else []
-    detail.append(f"{status.tools} tool{'' if status.tools == 1 else 's'}")
-    if status.pid is not None:
-        detail.append(f"pid {status.pid}")
-    if status.in_flight:
-        detail.append(f"{status.in_flight} in flight")
-    up = status.state is State.READY
-    return evolve(node, status=status.state.value, detail=", ".join(detail) if up else "", children=children)

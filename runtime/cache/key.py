@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from hashlib import sha256
-from typing import Any
+
+import msgspec
+from msgspec import Raw
 
 from runtime.config import CacheRules
 
@@ -17,11 +18,11 @@ def time_to_live(rules: CacheRules | None, tool: str) -> float:
     return next((ttl for glob, ttl in rules.tools.items() if fnmatchcase(tool, glob)), 0.0)
 
 
-def cache_key(arguments: Mapping[str, Any]) -> str | None:
-    """Return the digest of canonical arguments (RFC 8785), or None: not everything has a canonical form."""
+def cache_key(arguments: Raw) -> str | None:
+    """Return the digest of arguments in their canonical form (RFC 8785), or None: not everything has one."""
     import rfc8785
 
     try:
-        return sha256(rfc8785.dumps(dict(arguments))).hexdigest()
-    except (rfc8785.CanonicalizationError, TypeError):
+        return sha256(rfc8785.dumps(msgspec.json.decode(arguments))).hexdigest()
+    except rfc8785.CanonicalizationError:
         return None

@@ -69,12 +69,12 @@ class Subscription(trio.abc.ReceiveChannel[Event]):
             await wait_task_rescheduled(self._abort)
         if self._closed:
             raise trio.ClosedResourceError("this subscription is closed")
+        await trio.lowlevel.cancel_shielded_checkpoint()
         if self._lost:
             lost, self._lost = self._lost, 0
             return EventsLost(self._feed.now(), "", lost)
         if not self._buffer:
             raise trio.EndOfChannel
-        await trio.lowlevel.cancel_shielded_checkpoint()
         return self._buffer.popleft()
 
     def close(self) -> None:

@@ -51,7 +51,9 @@ class Directory:
         return self._next({**self.catalogs, catalog.server: catalog})
 
     def without(self, server: str) -> Directory:
-        """Return the next directory, which does not know ``server``."""
+        """Return the next directory, which does not know ``server``; this one if it never did."""
+        if server not in self.catalogs:
+            return self
         return self._next({name: catalog for name, catalog in self.catalogs.items() if name != server})
 
     def _next(self, catalogs: Mapping[str, Catalog]) -> Directory:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MappingProxyType
 from typing import final
 
 from attrs import define, frozen
 
 import actors
 from runtime.journal import Feed, ToolsChanged
-from runtime.protocol import Tool
 from runtime.registry.directory import Catalog, Directory
 
 
@@ -19,9 +17,7 @@ from runtime.registry.directory import Catalog, Directory
 class CatalogFetched(actors.Ask[None]):
     """An incarnation's tools, when it is ready and whenever they have changed; answered when they are published."""
 
-    server: str
-    incarnation: int
-    tools: tuple[Tool, ...]
+    catalog: Catalog
 
 
 @final
@@ -35,7 +31,7 @@ class CatalogGone(actors.Tell):
 @final
 @define(eq=False)
 class Registry:
-    """Starts from the directory published last, so that a crash of its own loses nothing."""
+    """Takes catalogs in and publishes after each. Starts from a directory: a crash of its own loses nothing."""
 
     directory: Directory
     publish: Callable[[Directory], None]
@@ -44,16 +40,18 @@ class Registry:
     def receive(self, message: CatalogFetched | CatalogGone) -> None:
         """Take one change in; an older incarnation's catalog never replaces a newer one's (S3)."""
         match message:
-            case CatalogFetched(server, incarnation, tools):
-                known = self.directory.catalogs.get(server)
-                if known is not None and known.incarnation > incarnation:
-                    return
-                catalog = Catalog(server, incarnation, MappingProxyType({tool.name: tool for tool in tools}))
-                self.directory = self.directory.with_catalog(catalog)
-                if known is not None and known.tools != catalog.tools:
-                    added = tuple(name for name in catalog.tools if name not in known.tools)
-                    removed = tuple(name for name in known.tools if name not in catalog.tools)
-                    self.feed.publish(ToolsChanged(self.feed.now(), server, added, removed))
+            case CatalogFetched(catalog):
+                self._take(catalog)
             case CatalogGone(server):
                 self.directory = self.directory.without(server)
         self.publish(self.directory)
+
+    def _take(self, catalog: Catalog) -> None:
+        known = self.directory.catalogs.get(catalog.server)
+        if known is not None and known.incarnation > catalog.incarnation:
+            return
+        self.directory = self.directory.with_catalog(catalog)
+        if known is not None and known.tools != catalog.tools:
+            added = tuple(name for name in catalog.tools if name not in known.tools)
+            removed = tuple(name for name in known.tools if name not in catalog.tools)
+            self.feed.publish(ToolsChanged(self.feed.now(), catalog.server, added, removed))

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from attrs import evolve, frozen
+
 import actors
 from runtime.config import Backoff, Group, RuntimeConfig, ServerSpec, Window
 from runtime.servers.record import Record
 from runtime.servers.server import Services, open_server
 
-RecordOf = Callable[[ServerSpec], Record]
+RecordOf = Callable[[ServerSpec, Window, tuple[Record, ...]], Record]
+"""Makes the record of a server, given the window of its island and who must be up before it starts."""
 
 
 def fleet_specs(config: RuntimeConfig, record_of: RecordOf, services: Services) -> tuple[actors.SupervisorSpec, ...]:
     """Return the islands: ungrouped servers each on its own, and the groups that are in no group, in file order."""
     grouped = {member for group in config.groups.values() for member in group.servers}
-    servers = [island_spec(record_of(spec), services) for spec in config.servers.values() if spec.name not in grouped]
-    groups = [
-        group_spec(group, config, record_of, services) for group in config.groups.values() if group.name not in grouped
+    servers = [
+        island_spec(record_of(spec, spec.window, ()), services)
+        for spec in config.servers.values()
+        if spec.name not in grouped
     ]
+    build = _Groups(config, record_of, services)
+    groups = [build.island(group) for group in config.groups.values() if group.name not in grouped]
     return (*servers, *groups)
 
 
@@ -34,23 +40,32 @@ def island_spec(record: Record, services: Services) -> actors.SupervisorSpec:
     )
 
 
-def group_spec(
-    group: Group, config: RuntimeConfig, record_of: RecordOf, services: Services, *, nested: bool = False
-) -> actors.SupervisorSpec:
-    """Return the island of a group. A group inside another is permanent: its end escalates."""
+@frozen
+class _Groups:
+    config: RuntimeConfig
+    record_of: RecordOf
+    services: Services
 
-    def member(name: str) -> actors.Spec:
-        if name in config.groups:
-            return group_spec(config.groups[name], config, record_of, services, nested=True)
-        return _server_spec(record_of(config.servers[name]), group.backoff, services)
+    def island(self, group: Group) -> actors.SupervisorSpec:
+        return evolve(self._spec(group, group.window, [], []), restart=actors.Restart.TRANSIENT)
 
-    return actors.SupervisorSpec(
-        group.name,
-        tuple(map(member, group.servers)),
-        strategy=actors.Strategy(group.strategy),
-        window=_window(group.window),
-        restart=actors.Restart.PERMANENT if nested else actors.Restart.TRANSIENT,
-    )
+    def _spec(self, group: Group, window: Window, before: list[Record], records: list[Record]) -> actors.SupervisorSpec:
+        """Return a group inside another, which is permanent: its end escalates. Adds its records to ``records``."""
+        in_order = group.strategy == "rest_for_one"
+        members: list[actors.Spec] = []
+        own: list[Record] = []
+        for name in group.servers:
+            after = [*before, *own] if in_order else before
+            if name in self.config.groups:
+                members.append(self._spec(self.config.groups[name], window, after, own))
+            else:
+                record = self.record_of(self.config.servers[name], window, tuple(after))
+                members.append(_server_spec(record, group.backoff, self.services))
+                own.append(record)
+        records += own
+        return actors.SupervisorSpec(
+            group.name, tuple(members), strategy=actors.Strategy(group.strategy), window=_window(group.window)
+        )
 
 
 def _server_spec(record: Record, backoff: Backoff, services: Services) -> actors.ChildSpec:

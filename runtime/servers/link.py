@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, final
 
@@ -20,7 +19,11 @@ from runtime.transports.framing import Noise
 if TYPE_CHECKING:
     from runtime.inprocess import ToolServer
     from runtime.transports.guard import Guard
+    from runtime.transports.memory import MemoryTransport
     from runtime.transports.stdio import StdioTransport
+
+
+_SECRET = 6  # characters from which on a value in `env` can be told from the text around it
 
 
 class Link(Protocol):
@@ -51,9 +54,13 @@ class Link(Protocol):
         """What it wrote to stdout that was no message."""
 
 
+OpenLink = Callable[[ServerSpec, int], AbstractAsyncContextManager[Link]]
+"""Opens the way to a server, for one of its incarnations, for as long as the block; raises `StartFailed`."""
+
+
 @asynccontextmanager
-async def open_link(spec: ServerSpec, incarnation: int, guard: Guard) -> AsyncIterator[Link]:
-    """Open the way to a server for as long as the block; leaving it ends what was started for it.
+async def open_link(spec: ServerSpec, incarnation: int, *, guard: Guard) -> AsyncIterator[Link]:
+    """Open the way that the configuration names; leaving the block ends what was started for it.
 
     Raises `CommandNotFound` or `NotSupported`.
     """
@@ -75,6 +82,7 @@ async def open_link(spec: ServerSpec, incarnation: int, guard: Guard) -> AsyncIt
 @define(eq=False)
 class _ProcessLink:
     transport: StdioTransport
+    _secrets: tuple[str, ...]  # values that its output may repeat, and ours may not (S9)
 
     @property
     def pid(self) -> int | None:
@@ -91,10 +99,16 @@ class _ProcessLink:
         return self.transport.exited is not None and self.transport.exited.code == 0
 
     def stderr(self) -> tuple[str, ...]:
-        return self.transport.stderr_tail()
+        return tuple(map(self._without_secrets, self.transport.stderr_tail()))
 
     def noise(self) -> Noise:
-        return self.transport.noise
+        noise = self.transport.noise
+        return Noise(noise.count, tuple(map(self._without_secrets, noise.samples)))
+
+    def _without_secrets(self, line: str) -> str:
+        for secret in self._secrets:
+            line = line.replace(secret, "***")
+        return line
 
 
 @asynccontextmanager
@@ -109,18 +123,17 @@ async def _open_process(
     for name in command.unset:
         environment.pop(name, None)
     run = StdioCommand([_plain(word) for word in command.argv], environment, _plain(command.cwd or "") or None)
-    marker = guard.marker(server, incarnation)
+    hidden = [*declared.values(), *(word.reveal() for word in command.argv if isinstance(word, Secret))]
+    secrets = sorted((value for value in hidden if len(value) >= _SECRET), key=len, reverse=True)
     try:
-        opened = open_stdio(run, guard=guard, marker=marker, stop_timeout=stop_timeout)
-        transport = await opened.__aenter__()
+        async with open_stdio(
+            run, guard=guard, marker=guard.marker(server, incarnation), stop_timeout=stop_timeout
+        ) as transport:
+            yield _ProcessLink(transport, tuple(secrets))
     except CommandUnusable as error:
         raise CommandNotFound(server, (), str(command.argv[0]), error.reason) from error
     except ProcessesUnsupported as error:
         raise NotSupported(server, (), str(error)) from error
-    try:
-        yield _ProcessLink(transport)
-    finally:
-        await opened.__aexit__(*sys.exc_info())
 
 
 def _plain(text: str | Secret) -> str:
@@ -136,15 +149,26 @@ class _InProcessLink:
     transport: Transport
     _serving: trio.CancelScope
     _over: trio.Event = field(factory=trio.Event, init=False)
+    _how: str = field(default="was ended", init=False)
     pid: int | None = field(default=None, init=False)
     ended_well: bool = field(default=False, init=False)
 
     def kill(self) -> None:
         self._serving.cancel()
 
+    async def serve(self, server: ToolServer, theirs: MemoryTransport) -> None:
+        try:
+            with self._serving:
+                await server.serve(theirs)
+        except Exception as error:  # noqa: BLE001  # the boundary: what runs here may fail as a process may
+            self._how = f"raised {type(error).__name__}: {error}"
+        finally:
+            theirs.close()
+            self._over.set()
+
     async def wait_exit(self) -> str:
         await self._over.wait()
-        return "was ended"
+        return self._how
 
     def stderr(self) -> tuple[str, ...]:
         return ()
@@ -159,21 +183,11 @@ async def _open_inprocess(name: str, reach: InProcess) -> AsyncIterator[Link]:
 
     server = _imported(name, reach)
     ours, theirs = memory_pair()
-    serving = trio.CancelScope()
-    link = _InProcessLink(ours, serving)
-
-    async def serve() -> None:
-        try:
-            with serving:
-                await server.serve(theirs)
-        finally:
-            theirs.close()
-            link._over.set()
-
+    link = _InProcessLink(ours, trio.CancelScope())
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve)
+        nursery.start_soon(link.serve, server, theirs)
         yield link
-        nursery.cancel_scope.cancel()
+        link.kill()
 
 
 def _imported(name: str, reach: InProcess) -> ToolServer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, final
 
@@ -10,8 +10,9 @@ import trio
 from attrs import define, field, frozen
 
 import actors
-from runtime.config import ServerSpec
-from runtime.protocol import Era, Implementation
+from runtime.config import ServerSpec, Window
+from runtime.protocol import Era, Implementation, Opened, Tool
+from runtime.registry import Catalog
 
 if TYPE_CHECKING:
     from runtime.servers.link import Link
@@ -32,14 +33,19 @@ class State(Enum):
 DOWN = frozenset({State.EJECTED, State.STOPPED})
 """The states in which it answers nobody, until somebody brings it back."""
 
+_UP = frozenset({State.READY, State.DRAINING})
+_CONNECTED = _UP | {State.HANDSHAKING}
+_SETTLED = DOWN | {State.READY, State.BACKING_OFF}
+
 
 @final
 @frozen
 class ServerStatus:
     """A server at one moment. Times in seconds; ``uptime`` since it is ready, None while it is not.
 
-    ``restarts`` counts over the whole life of the runtime; ``in_flight`` are calls on the wire, ``queued`` calls that
-    wait; ``stderr`` are its last lines, ``noise`` the lines on its stdout that were no messages.
+    ``incarnation`` and ``restarts`` count over the whole life of the runtime; ``in_flight`` are calls on the wire,
+    ``queued`` calls that wait. ``stderr`` are the last lines of its last process, ``noise`` the lines on its stdout
+    that were no messages. ``last_error`` is the last failure, also of a server that has recovered since.
     """
 
     server: str
@@ -62,20 +68,22 @@ class ServerStatus:
 @final
 @define(eq=False)
 class Record:
-    """The memory of one server. Its actor writes what it does, the supervisor's events what becomes of it."""
+    """The memory of one server. Its actor writes what it does, the supervisors' events what becomes of it."""
 
     spec: ServerSpec
+    window: Window  # of its island, which is its group's if it has one
+    after: tuple[Record, ...] = ()  # those that must be up before it starts
     state: State = State.STARTING
-    incarnation: int = 0
+    incarnation: int = 0  # counted over reloads, too, so that no two are ever mistaken for each other (S3)
     restarts: int = 0
     settled: bool = False  # its first attempt is over, whatever came of it
     ref: actors.Ref | None = None
-    link: Link | None = None
+    link: Link | None = None  # the last; what it said on stderr is worth knowing after its end
+    catalog: Catalog | None = None
     era: Era | None = None  # remembered: the next incarnation need not find out again
     version: str | None = None
     server_info: Implementation | None = None
     ready_at: float | None = None
-    tools: int = 0
     in_flight: int = 0
     last_error: BaseException | None = None
     _changed: trio.Event = field(factory=trio.Event, init=False)
@@ -85,24 +93,70 @@ class Record:
         """The server's name in the configuration."""
         return self.spec.name
 
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """What it lists."""
+        return self.catalog.tools if self.catalog is not None else {}
+
+    # -- written by its actor
+
+    def begin(self, ref: actors.Ref) -> None:
+        """Begin the next incarnation, at this address."""
+        self.ref = ref
+        self.incarnation += 1
+        self.in_flight = 0
+        self.move(State.STARTING)
+
+    def connect(self, link: Link) -> None:
+        """There is somebody to speak to."""
+        self.link = link
+        self.move(State.HANDSHAKING)
+
+    def agree(self, opened: Opened) -> None:
+        """The handshake is done."""
+        self.era, self.version, self.server_info = opened.era, opened.version, opened.server_info
+
+    def count(self, in_flight: int) -> None:
+        """Say how many calls are on the wire."""
+        self.in_flight = in_flight
+        if not in_flight and self.state is State.DRAINING:
+            self._tell()
+
+    def end(self, failure: BaseException | None) -> None:
+        """End the incarnation; what becomes of the server is its supervisor's to say."""
+        if failure is not None:
+            self.last_error = failure
+        if self.state not in DOWN:
+            self.move(State.BACKING_OFF)
+
+    # -- written by others
+
+    def revive(self) -> None:
+        """It is about to be started afresh, by somebody's wish."""
+        self.settled = False
+        self.move(State.STARTING)
+
     def move(self, state: State) -> None:
         """Enter a state, and tell who waits for it."""
-        self.state = state
-        if state is not State.READY:
+        if state is State.READY and self.state is not State.DRAINING:
+            self.ready_at = trio.current_time()
+        elif state not in _UP:
             self.ready_at = None
-        if state in (State.READY, State.BACKING_OFF, State.EJECTED, State.STOPPED):
+        self.state = state
+        if state in _SETTLED:
             self.settled = True
-        changed, self._changed = self._changed, trio.Event()
-        changed.set()
+        self._tell()
+
+    # -- for everybody
 
     async def wait(self, until: Callable[[Record], bool]) -> None:
         """Wait until something is true of it."""
         while not until(self):
             await self._changed.wait()
 
-    async def wait_other(self, ref: actors.Ref | None) -> None:
-        """Wait until the server has another address than ``ref``, or is down for good."""
-        await self.wait(lambda now: now.ref is not ref or now.state in DOWN)
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, trio.Event()
+        changed.set()
 
     def status(self) -> ServerStatus:
         """Return a snapshot."""
@@ -112,15 +166,15 @@ class Record:
             state=self.state,
             incarnation=self.incarnation,
             restarts=self.restarts,
-            pid=link.pid if link is not None else None,
+            pid=link.pid if link is not None and self.state in _CONNECTED else None,
             era=self.era,
             version=self.version,
             server_info=self.server_info,
             uptime=trio.current_time() - self.ready_at if self.ready_at is not None else None,
-            tools=self.tools,
+            tools=len(self.tools),
             in_flight=self.in_flight,
             queued=ref.statistics().queued if ref is not None else 0,
             last_error=self.last_error,
-            stderr=link.stderr() if link is not None else getattr(self.last_error, "stderr", ()),
+            stderr=link.stderr() if link is not None else (),
             noise=link.noise().count if link is not None else 0,
         )

@@ -1,0 +1,45 @@
+"""The supervisor tree with servers in it: a node says what its server does, where the kernel only knows that it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import evolve
+
+from actors import Node
+from runtime.errors import in_short
+from runtime.servers.record import Record, ServerStatus, State
+
+
+def with_servers(root: Node, records: Iterable[Record]) -> Node:
+    """Return the tree with each server's own state, era, tools and process, and with what it fails of."""
+    servers = {record.ref.path: record for record in records if record.ref is not None}
+    return evolve(root, children=tuple(_drawn(child, child.name, servers) for child in root.children))
+
+
+def _drawn(node: Node, path: str, servers: Mapping[str, Record]) -> Node:
+    if (record := servers.get(path)) is not None:
+        return _server(node, record.status())
+    if node.children or node.kind == "worker":
+        children = (_drawn(child, f"{path}/{child.name}", servers) for child in node.children)
+        return evolve(node, children=tuple(children))
+    # An island that is down has nobody below it any more; what is to be told is told in its place.
+    gone = next((record for at, record in servers.items() if at.startswith(f"{path}/")), None)
+    return node if gone is None else _server(node, gone.status())
+
+
+def _server(node: Node, status: ServerStatus) -> Node:
+    return evolve(node, status=status.state.value, detail=", ".join(_details(status)), last_exit=None)
+
+
+def _details(status: ServerStatus) -> Iterable[str]:
+    if status.state in (State.READY, State.DRAINING):
+        if status.era is not None:
+            yield status.era.name.lower()
+        yield f"{status.tools} tool{'' if status.tools == 1 else 's'}"
+    if status.pid is not None:
+        yield f"pid {status.pid}"
+    if status.in_flight:
+        yield f"{status.in_flight} in flight"
+    if status.state in (State.BACKING_OFF, State.EJECTED) and status.last_error is not None:
+        yield in_short(status.last_error)
