@@ -1,6 +1,8 @@
 """The actor model on Trio: mailboxes, addresses that outlive crashes, and supervision as OTP has it."""
 
-from actors.actor import Actor, Context, Reply, context
+from actors.actor import Actor
+from actors.context import Context, Timer, context
+from actors.debug import Trace, Traced, get_state, replace_state, resume, suspend, trace
 from actors.errors import (
     ActorCrashed,
     ActorError,
@@ -20,6 +22,7 @@ from actors.mailbox import MailboxStatistics, Overflow
 from actors.message import Ask, Tell
 from actors.names import Names
 from actors.ref import Ref
+from actors.reply import Reply
 from actors.supervision.backoff import Backoff
 from actors.supervision.spec import BRUTAL_KILL, IGNORE, ChildSpec, Spec, SupervisorSpec
 from actors.supervision.strategy import AutoShutdown, Restart, Strategy, Verdict
@@ -74,9 +77,17 @@ __all__ = [
     "SupervisorSpec",
     "System",
     "Tell",
+    "Timer",
+    "Trace",
+    "Traced",
     "TreeEvent",
     "Verdict",
     "Watch",
     "context",
+    "get_state",
     "open_system",
+    "replace_state",
+    "resume",
+    "suspend",
+    "trace",
 ]

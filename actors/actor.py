@@ -1,26 +1,18 @@
-"""The loop of an actor: take, handle, answer. And what an actor finds around it: :func:`context`."""
+"""The loop of an actor: take, handle, answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from contextvars import ContextVar
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, final
+from typing import Any, Protocol, TypeVar
 
 import trio
-from attrs import define, field
 from outcome import Value
-from trio.lowlevel import TrioToken, current_task, reschedule, wait_task_rescheduled
+from trio.lowlevel import reschedule, wait_task_rescheduled
 
-from actors.errors import Refusal, ReplyDropped
+from actors.errors import Refusal
 from actors.exits import ExitReason, Shutdown
-from actors.mailbox import Envelope, Item, Mailbox, Stop
-from actors.watch import Watch, link, unlink, watch
-
-if TYPE_CHECKING:
-    from actors.ref import Ref
-    from actors.supervision.child import Child
+from actors.mailbox import Envelope, Item, Mailbox, Receive, Stop
 
 BATCH = 64  # messages handled between two checkpoints: fairness counts messages, never time (K13)
 
@@ -47,6 +39,8 @@ async def serve(
     serve on, scoped. So an actor that never waits never pays for a scope.
     """
     queue = mailbox.queue
+    if mailbox.override is not None:
+        receive = mailbox.override
     while True:
         if (depth := len(queue)) > mailbox.high_water:
             mailbox.high_water = depth
@@ -57,6 +51,9 @@ async def serve(
                     break
                 if type(taken) is Stop:
                     return taken.reason
+                if type(taken) is Receive:
+                    receive = mailbox.override = taken.receive
+                    continue
                 item = taken
             elif queue:
                 item = queue.popleft()
@@ -97,7 +94,7 @@ async def serve(
             await trio.lowlevel.checkpoint()
             continue
         mailbox.current = None
-        if mailbox.credits < 1:
+        if mailbox.credits < 1 or mailbox.suspended:
             mailbox.resting = True
         else:
             mailbox.idle = True
@@ -127,143 +124,3 @@ async def _cancellably(mailbox: Mailbox, handler: Coroutine[Any, Any, R]) -> R |
         finally:
             mailbox.handler = None
     return None
-
-
-@final
-class Reply(Generic[R]):
-    """An answer deferred: settle it later, once, from any task of this Trio run. Later settlings are ignored (K9).
-
-    Losing it unsettled answers the asker with `ReplyDropped`.
-    """
-
-    __slots__ = ("_envelope", "_token")
-
-    def __init__(self, envelope: Envelope, token: TrioToken) -> None:
-        self._envelope = envelope
-        self._token = token
-
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody still waits for it."""
-        return self._envelope.task is not None
-
-    def settle(self, value: R) -> None:
-        """Answer the asker with ``value``."""
-        self._pay()
-        self._envelope.settle(value)
-
-    def fail(self, error: BaseException) -> None:
-        """Answer the asker with ``error``: `Reply.fail` is to a deferred answer what `Refusal` is to a direct one."""
-        self._pay()
-        self._envelope.fail(error)
-
-    def _pay(self) -> None:
-        if owed := self._envelope.mailbox.owed:
-            owed.pop(self._envelope, None)
-
-    def __del__(self) -> None:
-        # The collector may come at any point, inside Trio's scheduler too, so this may only post. Who was answered
-        # meanwhile, by the fall of the actor for one, is not answered again.
-        if self._envelope.task is not None:
-            with suppress(trio.RunFinishedError):  # then the asker is gone, too
-                self._token.run_sync_soon(_dropped, self._envelope)
-
-
-def _dropped(envelope: Envelope) -> None:
-    owed = envelope.mailbox.owed
-    if owed and envelope in owed:
-        del owed[envelope]
-        envelope.fail(ReplyDropped(envelope.mailbox.path))
-
-
-@final
-@define(eq=False)
-class Context:
-    """What surrounds an actor: its address, its nursery, its mailbox's switches."""
-
-    _child: Child = field(alias="child")
-    helpers: trio.Nursery | None = field(default=None, init=False)  # the nursery, while there is one
-
-    @property
-    def ref(self) -> Ref:
-        """Its own address."""
-        return self._child.ref
-
-    @property
-    def _mailbox(self) -> Mailbox:
-        return self._child.mailbox
-
-    @property
-    def nursery(self) -> trio.Nursery:
-        """For helper tasks: cancelled when the incarnation ends; what one of them raises crashes the actor.
-
-        Raises `RuntimeError` unless the spec says ``nursery=True``.
-        """
-        if self.helpers is None:
-            raise RuntimeError(f"actor {self.ref.path!r} has no nursery: write nursery=True in its ChildSpec")
-        return self.helpers
-
-    def defer(self, on_cancel: Callable[[], object] | None = None) -> Reply[Any]:
-        """Keep the answer to the ask in hand for later; what the handler then returns is ignored.
-
-        ``on_cancel`` is called, synchronously, if the asker goes away first. Raises `RuntimeError` outside a handler,
-        and where the message in hand is a tell.
-        """
-        item = self._mailbox.current
-        if not isinstance(item, Envelope) or current_task() is not self._mailbox.task:
-            raise RuntimeError("defer() needs an ask in hand: call it in the handler of one")
-        self._mailbox.current = None
-        if self._mailbox.owed is None:
-            self._mailbox.owed = {}
-        if item.task is not None:
-            self._mailbox.owed[item] = on_cancel
-        elif on_cancel is not None:
-            on_cancel()  # the asker went while its handler ran
-        return Reply(item, trio.lowlevel.current_trio_token())
-
-    def watch(self, ref: Ref, *, once: bool = False) -> Watch:
-        """Be told by a `Down` of each end of an incarnation of ``ref``, or ``once`` of the current one's (K10)."""
-        return watch(self._child, ref._child, once=once)
-
-    def link(self, ref: Ref) -> None:
-        """Share ends with ``ref``: when one incarnation ends, the other does, or hears an `Exit` if it traps (K10)."""
-        link(self._child, ref._child)
-
-    def unlink(self, ref: Ref) -> None:
-        """Undo a link; no `Exit` of it is heard any more."""
-        unlink(self._child, ref._child)
-
-    def register(self, name: str) -> None:
-        """Give this actor's address a name in the system. Raises `NameTaken`."""
-        self._child.names.register(name, self.ref)
-
-    def hold(self) -> None:
-        """Take no further work message until :meth:`release`; control messages still come."""
-        self._mailbox.hold()
-
-    def release(self, messages: float = float("inf")) -> None:
-        """Take work again: all that comes, or as many messages as credited here."""
-        self._mailbox.release(messages)
-
-
-_context: ContextVar[Context] = ContextVar("actors.context")
-
-
-def context() -> Context:
-    """Return the surroundings of the actor in whose start, handler or helper task this is called.
-
-    Raises `RuntimeError` anywhere else.
-    """
-    try:
-        return _context.get()
-    except LookupError:
-        raise RuntimeError("actors.context() is for code that runs inside an actor") from None
-
-
-def set_context(value: Context) -> Callable[[], None]:
-    """Make ``value`` what :func:`context` returns, for tasks started from here too; return what undoes it."""
-    token = _context.set(value)
-    return lambda: _context.reset(token)
-
-
-__all__ = ["Actor", "Context", "Reply", "context", "finish", "serve", "set_context"]

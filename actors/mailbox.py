@@ -80,6 +80,16 @@ class Envelope:
         return Abort.SUCCEEDED
 
 
+@final
+class Receive(Tell):
+    """Has the loop hand its messages to another function from now on, by the control lane."""
+
+    __slots__ = ("receive",)
+
+    def __init__(self, receive: Callable[[Any], Any]) -> None:
+        self.receive = receive
+
+
 Item: TypeAlias = Envelope | Tell
 
 
@@ -117,6 +127,8 @@ class Mailbox:
     control: deque[Item] | None = field(default=None, init=False)
     senders: deque[tuple[Task, Tell]] | None = field(default=None, init=False)  # they wait for room
     credits: float = field(default=float("inf"), init=False)  # work messages it may still take
+    override: Callable[[Any], Any] | None = field(default=None, init=False)  # what handles instead of the actor
+    suspended: bool = field(default=False, init=False)  # nothing is taken but what ends it (R137)
     stops: int = field(default=0, init=False)  # Stop messages in the work lane
     tombstones: int = field(default=0, init=False)
     scope: trio.CancelScope | None = field(default=None, init=False)  # of the incarnation: cancelled to kill it
@@ -226,6 +238,8 @@ class Mailbox:
 
         None: nothing; the task is to park, ``idle`` or, where only the control lane may wake it, ``resting``.
         """
+        if self.suspended:
+            return self._take_system()
         if self.control:
             return self.control.popleft()
         self.attention = bool(self.stops or self.senders) or self.credits != float("inf")
@@ -237,6 +251,14 @@ class Mailbox:
             self.stops -= 1
         self._admit_senders()
         return item
+
+    def _take_system(self) -> Item | None:
+        for item in self.control or ():
+            if isinstance(item, Stop | Receive):
+                assert self.control is not None
+                self.control.remove(item)
+                return item
+        return None
 
     def _admit_senders(self) -> None:
         while self.senders and len(self.queue) < self.limit:
@@ -260,6 +282,16 @@ class Mailbox:
         self.attention = True
         self.wake()
 
+    def suspend(self) -> None:
+        """Handle nothing until :meth:`resume`; a stop still ends it."""
+        self.suspended = self.attention = True
+
+    def resume(self) -> None:
+        """Go on after :meth:`suspend`."""
+        self.suspended = False
+        self.attention = True
+        self.wake()
+
     # -- for who ends incarnations
 
     def kill(self, reason: ExitReason) -> None:
@@ -280,6 +312,8 @@ class Mailbox:
     def renew(self) -> None:
         """Make it ready for the next incarnation: what is queued stays, what concerned the last one goes."""
         self.credits = float("inf")
+        self.suspended = False
+        self.override = None
         self.scope = self.handler = None
         if self.control:
             self.control = deque(item for item in self.control if type(item) is not Stop)

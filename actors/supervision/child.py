@@ -17,7 +17,8 @@ from attrs import define, field
 from outcome import Value
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
 
-from actors.actor import DISMISSED, Actor, Context, finish, serve, set_context
+from actors.actor import DISMISSED, Actor, finish, serve
+from actors.context import Context, set_context
 from actors.errors import ActorCrashed, ActorStopped
 from actors.exits import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed, crash, leaves
 from actors.mailbox import Mailbox, Stop
@@ -102,6 +103,7 @@ class Child:
         self.incarnation += 1
         self.doom = None
         self.status = Status.STARTING
+        self.context.home = nursery
         undo_context = set_context(self.context)
         made: Any
         try:
@@ -287,7 +289,8 @@ class Child:
     def _fall(self, reason: ExitReason) -> None:
         """Publish the end of an incarnation; synchronous, so that nothing can come between its parts (T16)."""
         expected = self.status in (Status.STARTING, Status.STOPPING)
-        self.actor = self.context.helpers = None
+        self.actor = None
+        self.context.end()
         self.last_exit = reason
         self.running = False
         self.status = Status.STOPPED if expected else Status.EXITED

@@ -18,7 +18,7 @@ from typing import Any, final
 import trio
 from attrs import define, evolve, field, frozen
 
-from actors.actor import context
+from actors.context import context
 from actors.errors import ChildRefused, SpecError
 from actors.exits import ExitReason, Shutdown, StartFailed
 from actors.inspect import ChildExited, ChildStarted, Node, TreeEvent
