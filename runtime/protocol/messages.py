@@ -246,6 +246,11 @@ class CallToolResult:
         """The text blocks, joined by line ends."""
         return "\n".join(block.text for block in self.content if isinstance(block, TextContent))
 
+    def __str__(self) -> str:
+        """The answer for people: text as it is, every other block by its type."""
+        shown = (block.text if isinstance(block, TextContent) else f"[{block.type}]" for block in self.content)
+        return "\n".join(shown)
+
 
 @frozen(kw_only=True)
 class Progress:

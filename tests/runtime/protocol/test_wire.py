@@ -110,6 +110,7 @@ def test_null_for_an_optional_means_absent():
 def test_text_joins_the_text_blocks():
     blocks = (TextContent(text="a"), ImageContent(data="", mime_type="image/png"), TextContent(text="b"))
     assert CallToolResult(content=blocks).text == "a\nb"
+    assert str(CallToolResult(content=blocks)) == "a\n[image]\nb", "and for people every other block is named"
 
 
 @pytest.mark.parametrize(
