@@ -115,9 +115,14 @@ class Conversation:
         return self._connection.probing
 
     @property
-    def waits_for(self) -> str | None:
-        """Which answer the handshake waits for; None once it is done."""
-        return _ASKED.get(self._connection.state)
+    def agreed(self) -> bool:
+        """Whether the handshake is done, with success."""
+        return self._connection.state is State.OPEN
+
+    @property
+    def waits_for(self) -> str:
+        """Which answer the start waits for."""
+        return _ASKED.get(self._connection.state, "tools/list")
 
     async def open(self) -> Opened:
         """Agree with the server, whichever era it speaks. Raises `HandshakeRefused`."""

@@ -1,4 +1,4 @@
-"""The supervisor tree with servers in it: a node says what its server does, where the kernel only knows that it runs."""
+"""The supervisor tree with servers in it: a node says what its server does; the kernel only knows that it runs."""
 
 from __future__ import annotations
 

@@ -232,10 +232,10 @@ class Server:
     def _too_late(self, conversation: Conversation) -> ServerFailed:
         name, seconds, link = self.record.name, self.record.spec.start_timeout, conversation.link
         noise = link.noise()
-        if noise.count and conversation.waits_for is not None:
+        if noise.count and not conversation.agreed:
             reason = f"{_lines(noise.count)}, and no answer in {seconds:g} s"
             return StdoutNoise(name, link.stderr(), reason, noise.samples)
-        return StartTimedOut(name, link.stderr(), seconds, conversation.waits_for or "tools/list")
+        return StartTimedOut(name, link.stderr(), seconds, conversation.waits_for)
 
     # -- how it ends
 
@@ -264,7 +264,7 @@ class Server:
         if conversation.probing:
             return None
         noise = link.noise()
-        if noise.count and conversation.waits_for is not None:
+        if noise.count and not conversation.agreed:
             return StdoutNoise(record.name, link.stderr(), f"{_lines(noise.count)}, then it {how}", noise.samples)
         served = record.state in (State.READY, State.DRAINING)
         if served and link.ended_well and not record.in_flight and record.spec.restart != "permanent":
@@ -277,7 +277,7 @@ class Server:
             return
         self._send_no_more()
         conversation.failure = failure
-        if conversation.waits_for is not None:
+        if not conversation.agreed:
             self.record.era = None  # what was remembered may be what was wrong
         conversation.interrupt(failure)
         if failure is not None:
