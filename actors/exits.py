@@ -91,6 +91,9 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 def crash(error: BaseException) -> Crashed:
     """Read an exception as a crash. A group around one error is that error; cancellations in it are left out."""
+    if not isinstance(error, BaseExceptionGroup):
+        _release_locals(error.__traceback__)
+        return Crashed(error)
     errors = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)]
     cause = errors[0] if len(errors) == 1 else error
     for leaf in errors:

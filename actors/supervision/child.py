@@ -232,6 +232,8 @@ class Child:
         """Read what ended an incarnation as a reason. Raises it where it is nobody's crash."""
         if isinstance(error, StartError):
             return error.reason
+        if isinstance(error, Exception) and not isinstance(error, BaseExceptionGroup):
+            return crash(error)
         parts = list(leaves(error))
         if all(isinstance(part, trio.Cancelled) for part in parts):
             self._fall(Killed())  # from outside: its supervisor was killed, and it with it (R94)
