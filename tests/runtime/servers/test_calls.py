@@ -28,7 +28,7 @@ async def ends(ending: Callable[[], Awaitable[object]], into: list[object]) -> N
     """Note how a call ends: its result's text, or its exception."""
     try:
         into.append((await ending()).content[0].text)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # how it ends is what is asked
         into.append(error)
 
 
@@ -232,7 +232,7 @@ async def test_a_crash_interrupts_what_is_in_flight_and_keeps_what_is_queued(aut
             assert "| out of memory" in str(error)
         assert host.status()["a"].state is State.BACKING_OFF
         assert host.status()["a"].queued == 3
-    assert results[2:] == ['{"n":2}', '{"n":3}', '{"n":4}']
+    assert sorted(map(str, results[2:])) == ['{"n":2}', '{"n":3}', '{"n":4}']
     assert fleet.peer().incarnation == 2
 
 
