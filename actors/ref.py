@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+ASK, TELL = Route.ASK, Route.TELL  # looked up once: these two are met on every send
+
 
 @final
 class Ref:
@@ -56,7 +58,7 @@ class Ref:
         mailbox = self._mailbox
         task = current_task()
         envelope = Envelope(message, task, mailbox)
-        if message.route is not Route.ASK:
+        if message.route is not ASK:
             await checkpoint_if_cancelled()
             if message.route is not Route.CONTROL_ASK:
                 raise TypeError(f"ask() takes an Ask, not {type(message).__name__}; send this one by tell()")
@@ -84,7 +86,7 @@ class Ref:
         """
         mailbox = self._mailbox
         route = message.route
-        if route is Route.TELL:
+        if route is TELL:
             if len(mailbox.queue) < mailbox.limit:
                 mailbox.queue.append(message)
                 if mailbox.idle:
