@@ -41,8 +41,9 @@ from runtime.journal import Event, Feed, ServerCrashed, Subscription
 from runtime.journal import ServerEjected as EjectedEvent
 from runtime.journal import ServerStopped as StoppedEvent
 from runtime.protocol import CallToolResult, Implementation, WireError, result_from_wire
-from runtime.registry import EMPTY, Catalog, CatalogFetched, CatalogGone, Directory, Registry, ToolEntry
+from runtime.registry import EMPTY, Catalog, CatalogFetched, CatalogGone, Directory, Published, Registry, ToolEntry
 from runtime.servers import (
+    CONNECTED,
     DOWN,
     Drain,
     KillChild,
@@ -51,6 +52,7 @@ from runtime.servers import (
     ServerStatus,
     Services,
     State,
+    child_name,
     fleet_specs,
     island_spec,
     open_link,
@@ -272,9 +274,11 @@ class Runtime:
             if record.state in DOWN:
                 return
             with trio.CancelScope(shield=True), suppress(ActorStopped):  # its island may end meanwhile
-                await self._system.supervisor(self._above(server)).terminate_child(server)
+                await self._system.supervisor(self._above(server)).terminate_child(child_name(server))
             if record.state not in DOWN:
                 self._is_down(record, State.STOPPED)
+            with suppress(ActorCrashed, ActorStopped):
+                await self._registry.ask(Published())
 
     async def reload(self, server: str) -> None:
         """Start a server afresh, with a fresh restart window; calls that wait go on waiting, those in flight finish.
@@ -295,10 +299,10 @@ class Runtime:
                     for record in members:
                         await record.wait(lambda now: not now.in_flight)
                 with trio.CancelScope(shield=True):
-                    await self._fleet.terminate_child(island)
+                    await self._fleet.terminate_child(child_name(island))
                     for record in members:
                         record.revive()
-                    await self._fleet.restart_child(island)
+                    await self._fleet.restart_child(child_name(island))
             finally:
                 for ref in refs:
                     ref.tell(Drain(on=False))  # to nobody, unless it was cancelled before
@@ -306,12 +310,17 @@ class Runtime:
             await record.wait(lambda now: now.settled)
 
     async def kill(self, server: str) -> None:
-        """End a server's process at once, as a crash would; its supervisor brings it back. Raises `ServerNotFound`."""
+        """End a server's process at once, as a crash would; its supervisor brings it back.
+
+        Returns when it is seen dead. Raises `ServerNotFound`, and `ServerEjected` or `ServerStopped` where it is down.
+        """
         record = self._known(server)
         if record.state in DOWN:
             raise _down(record)
+        killed = record.incarnation
         if record.ref is not None:
             await record.ref.send(KillChild())
+        await record.wait(lambda now: now.state not in CONNECTED or now.incarnation != killed)
 
     # -- what the tree tells
 
@@ -430,7 +439,7 @@ class Runtime:
     def _above(self, name: str) -> str:
         """Return the path of the supervisor that a server, where it has no group its island, is a child of."""
         group = self._group_of(name)
-        return "fleet" if group is None else f"{self._above(group)}/{group}"
+        return "fleet" if group is None else f"{self._above(group)}/{child_name(group)}"
 
     def _island(self, name: str) -> str:
         """Return the child of the fleet that holds a server: itself, or its outermost group."""

@@ -1,7 +1,7 @@
 """Servers made of script: each line they hear and say is a test's own, over links that keep the real contract.
 
-A :class:`Fleet` opens links for `runtime.host.open_over`. What a server does is a function of its :class:`Peer`, which is
-one life of it; when the function returns, that life is over, as a process that exits.
+A :class:`Fleet` opens links for `runtime.host.open_over`. What a server does is a function of its :class:`Peer`, which
+is one life of it; when the function returns, that life is over, as that of a process that exits.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ def text(words: object, **members: Any) -> Message:
     return {"content": [{"type": "text", "text": str(words)}], **members}
 
 
+SILENCE = Noise(0, ())
+
+
 @define(eq=False)
 class Peer:
     """One life of a scripted server, as its script and the test see it."""
@@ -46,7 +49,7 @@ class Peer:
     wire: MemoryTransport
     heard: list[Message] = field(factory=list)
     stderr: tuple[str, ...] = ()
-    noise: Noise = Noise(0, ())
+    noise: Noise = SILENCE
     exit: str = "exit code 0"
     tools: Iterable[str] = ("echo",)
     life: trio.CancelScope = field(factory=trio.CancelScope)

@@ -29,6 +29,12 @@ class CatalogGone(actors.Tell):
 
 
 @final
+@frozen
+class Published(actors.Ask[None]):
+    """Answered when all that the registry was told before is published."""
+
+
+@final
 @define(eq=False)
 class Registry:
     """Takes catalogs in and publishes after each. Starts from a directory: a crash of its own loses nothing."""
@@ -37,13 +43,15 @@ class Registry:
     publish: Callable[[Directory], None]
     feed: Feed
 
-    def receive(self, message: CatalogFetched | CatalogGone) -> None:
+    def receive(self, message: CatalogFetched | CatalogGone | Published) -> None:
         """Take one change in; an older incarnation's catalog never replaces a newer one's (S3)."""
         match message:
             case CatalogFetched(catalog):
                 self._take(catalog)
             case CatalogGone(server):
                 self.directory = self.directory.without(server)
+            case Published():
+                return
         self.publish(self.directory)
 
     def _take(self, catalog: Catalog) -> None:

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from actors import Node
 from runtime.errors import in_short
+from runtime.servers.island import shown_name
 from runtime.servers.record import Record, ServerStatus, State
 
 
@@ -18,18 +19,16 @@ def with_servers(root: Node, records: Iterable[Record]) -> Node:
 
 
 def _drawn(node: Node, path: str, servers: Mapping[str, Record]) -> Node:
-    if (record := servers.get(path)) is not None:
-        return _server(node, record.status())
-    if node.children or node.kind == "worker":
-        children = (_drawn(child, f"{path}/{child.name}", servers) for child in node.children)
-        return evolve(node, children=tuple(children))
-    # An island that is down has nobody below it any more; what is to be told is told in its place.
-    gone = next((record for at, record in servers.items() if at.startswith(f"{path}/")), None)
-    return node if gone is None else _server(node, gone.status())
-
-
-def _server(node: Node, status: ServerStatus) -> Node:
-    return evolve(node, status=status.state.value, detail=", ".join(_details(status)), last_exit=None)
+    children = (_drawn(child, f"{path}/{child.name}", servers) for child in node.children)
+    drawn = evolve(node, name=shown_name(node.name), children=tuple(children))
+    record = servers.get(path)
+    if record is None and node.kind == "supervisor" and not node.children:
+        # An island that is down has nobody below it any more; what is to be told is told in its place.
+        record = next((record for at, record in servers.items() if at.startswith(f"{path}/")), None)
+    if record is None:
+        return drawn
+    status = record.status()
+    return evolve(drawn, status=status.state.value, detail=", ".join(_details(status)), last_exit=None)
 
 
 def _details(status: ServerStatus) -> Iterable[str]:

@@ -33,7 +33,7 @@ def island_spec(record: Record, services: Services) -> actors.SupervisorSpec:
     """Return the island of one server. Transient: once its window is spent it stays down, which is *ejected*."""
     spec = record.spec
     return actors.SupervisorSpec(
-        spec.name,
+        child_name(spec.name),
         (_server_spec(record, spec.backoff, services),),
         window=_window(spec.window),
         restart=actors.Restart.TRANSIENT,
@@ -64,14 +64,17 @@ class _Groups:
                 own.append(record)
         records += own
         return actors.SupervisorSpec(
-            group.name, tuple(members), strategy=actors.Strategy(group.strategy), window=_window(group.window)
+            child_name(group.name),
+            tuple(members),
+            strategy=actors.Strategy(group.strategy),
+            window=_window(group.window),
         )
 
 
 def _server_spec(record: Record, backoff: Backoff, services: Services) -> actors.ChildSpec:
     spec = record.spec
     return actors.ChildSpec(
-        spec.name,
+        child_name(spec.name),
         partial(open_server, record, services),
         restart=actors.Restart(spec.restart),
         # Three steps end a child (S1); after them there is only the kernel's word that a process is dead.
@@ -79,6 +82,16 @@ def _server_spec(record: Record, backoff: Backoff, services: Services) -> actors
         backoff=actors.Backoff(backoff.first, backoff.factor, backoff.cap, backoff.jitter, backoff.reset),
         capacity=max(1, spec.queue),
     )
+
+
+def child_name(name: str) -> str:
+    """Return what a server or a group is called in the tree, where a slash is for paths alone."""
+    return name.replace("%", "%25").replace("/", "%2F")
+
+
+def shown_name(child: str) -> str:
+    """Return the name behind a `child_name`."""
+    return child.replace("%2F", "/").replace("%25", "%")
 
 
 def _window(window: Window) -> actors.RestartWindow:

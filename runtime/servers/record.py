@@ -33,8 +33,10 @@ class State(Enum):
 DOWN = frozenset({State.EJECTED, State.STOPPED})
 """The states in which it answers nobody, until somebody brings it back."""
 
+CONNECTED = frozenset({State.HANDSHAKING, State.READY, State.DRAINING})
+"""The states in which there is somebody at the other end."""
+
 _UP = frozenset({State.READY, State.DRAINING})
-_CONNECTED = _UP | {State.HANDSHAKING}
 _SETTLED = DOWN | {State.READY, State.BACKING_OFF}
 
 
@@ -166,7 +168,7 @@ class Record:
             state=self.state,
             incarnation=self.incarnation,
             restarts=self.restarts,
-            pid=link.pid if link is not None and self.state in _CONNECTED else None,
+            pid=link.pid if link is not None and self.state in CONNECTED else None,
             era=self.era,
             version=self.version,
             server_info=self.server_info,
