@@ -26,7 +26,7 @@ from trio.lowlevel import Abort, RaiseCancelT, Task, reschedule, wait_task_resch
 
 from actors.errors import ActorStopped, MailboxFull
 from actors.exits import ExitReason
-from actors.message import Ask, Tell
+from actors.message import Ask, Route, Tell
 
 _SWEEP_FROM = 32  # tombstones, before they are worth a pass over the queue
 
@@ -95,9 +95,13 @@ Item: TypeAlias = Envelope | Tell
 
 @frozen
 class MailboxStatistics:
-    """A snapshot of a mailbox (K14). Counts are of its whole life, over all incarnations."""
+    """A snapshot of a mailbox (K14). Counts are of its whole life, over all incarnations.
+
+    ``oldest`` is for how many seconds, at most, the oldest queued message has waited; None where none waits.
+    """
 
     queued: int
+    oldest: float | None
     capacity: float
     high_water: int
     handled: int
@@ -134,6 +138,7 @@ class Mailbox:
     scope: trio.CancelScope | None = field(default=None, init=False)  # of the incarnation: cancelled to kill it
     handler: trio.CancelScope | None = field(default=None, init=False)  # of the handler in hand, if cancellable
     closed_by: ExitReason | None = field(default=None, init=False)
+    waiting_since: float = field(default=0.0, init=False)  # when the lane was last empty while its actor was busy
     high_water: int = field(default=0, init=False)
     handled: int = field(default=0, init=False)
     refused: int = field(default=0, init=False)
@@ -151,6 +156,17 @@ class Mailbox:
             assert self.task is not None
             reschedule(self.task)
 
+    def post(self, item: Item, route: Route) -> None:
+        """Append to the lane that the message's class names. Raises as `put`, or `TypeError` for the wrong verb."""
+        if (type(item) is Envelope) != (route is Route.ASK or route is Route.CONTROL_ASK):
+            right, wrong = ("tell", "ask") if type(item) is Envelope else ("ask", "tell")
+            name = type(item.message if isinstance(item, Envelope) else item).__name__
+            raise TypeError(f"{wrong}() takes {wrong.title()}s, and {name} is none; send it by {right}()")
+        if route is Route.ASK or route is Route.TELL:
+            self.put(item)
+        else:
+            self.put_control(item)
+
     def put(self, item: Item) -> None:
         """Append to the work lane, as the overflow policy says.
 
@@ -158,9 +174,11 @@ class Mailbox:
         """
         if len(self.queue) >= self.limit:
             self._make_room()
-        self.queue.append(item)
         if self.idle:
             self.wake()
+        elif not self.queue:
+            self.waiting_since = trio.current_time()
+        self.queue.append(item)
 
     def put_control(self, item: Item) -> None:
         """Append to the control lane, which has no bound. Raises `ActorStopped` where the actor is gone."""
@@ -345,6 +363,7 @@ class Mailbox:
         queued = len(self.queue) - self.tombstones
         return MailboxStatistics(
             queued=queued,
+            oldest=trio.current_time() - self.waiting_since if queued else None,
             capacity=self.capacity,
             high_water=max(self.high_water, queued),
             handled=self.handled,

@@ -58,12 +58,7 @@ class Ref:
         mailbox = self._mailbox
         task = current_task()
         envelope = Envelope(message, task, mailbox)
-        if message.route is not ASK:
-            await checkpoint_if_cancelled()
-            if message.route is not Route.CONTROL_ASK:
-                raise TypeError(f"ask() takes an Ask, not {type(message).__name__}; send this one by tell()")
-            mailbox.put_control(envelope)
-        elif mailbox.idle:  # so its lane is empty, and it waits for nobody
+        if mailbox.idle and message.route is ASK:  # so its lane is empty, and it waits for nobody
             mailbox.queue.append(envelope)
             mailbox.idle = False
             reschedule(mailbox.task)  # type: ignore[arg-type]  # idle: it has one
@@ -71,11 +66,11 @@ class Ref:
             busy = mailbox.task
             if busy is not None and (busy is task or busy.custom_sleep_data is not None):
                 _refuse_a_ring(task, mailbox)
-            if len(mailbox.queue) >= mailbox.limit:
-                await checkpoint_if_cancelled()
-                mailbox.put(envelope)
-            else:
+            if message.route is ASK and 0 < len(mailbox.queue) < mailbox.limit:
                 mailbox.queue.append(envelope)
+            else:
+                await checkpoint_if_cancelled()
+                mailbox.post(envelope, message.route)
         task.custom_sleep_data = envelope  # how a ring of asks is found; Trio clears it at the wake-up
         return await wait_task_rescheduled(envelope.abort)  # type: ignore[no-any-return]
 
@@ -85,19 +80,10 @@ class Ref:
         Raises `MailboxFull` where the lane is full and its policy is to refuse.
         """
         mailbox = self._mailbox
-        route = message.route
-        if route is TELL:
-            if len(mailbox.queue) < mailbox.limit:
-                mailbox.queue.append(message)
-                if mailbox.idle:
-                    mailbox.idle = False
-                    reschedule(mailbox.task)  # type: ignore[arg-type]
-            elif mailbox.closed_by is None:
-                mailbox.put(message)
-        elif route is not Route.CONTROL_TELL:
-            raise TypeError(f"tell() takes a Tell, not {type(message).__name__}; send this one by ask()")
+        if message.route is TELL and 0 < len(mailbox.queue) < mailbox.limit:
+            mailbox.queue.append(message)  # and who serves it is awake
         elif mailbox.closed_by is None:
-            mailbox.put_control(message)
+            mailbox.post(message, message.route)
 
     async def send(self, message: Tell) -> None:
         """Send ``message`` as :meth:`tell` does, but wait for room in a full lane."""

@@ -6,6 +6,7 @@ import gc
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import wait_all_tasks_blocked
 
 import actors
@@ -329,6 +330,23 @@ async def test_an_ask_cycle_is_an_error_that_names_the_ring() -> None:
         assert cause.ring == ("c", "a", "b", "c")
 
 
+async def test_the_age_of_the_oldest_message_is_told(autojump_clock: trio.testing.MockClock) -> None:  # K14
+    gate = trio.Event()
+    async with actors.open_system(ChildSpec("a", Everything)) as system, trio.open_nursery() as nursery:
+        ref = system["a"]
+        assert ref.statistics().oldest is None
+        nursery.start_soon(ref.ask, Wait(gate))
+        await trio.sleep(1)
+        assert ref.statistics().oldest is None
+        ref.tell(Note("x"))
+        await trio.sleep(2)
+        ref.tell(Note("y"))
+        assert ref.statistics().oldest == 2
+        gate.set()
+        await wait_all_tasks_blocked()
+        assert ref.statistics().oldest is None
+
+
 async def test_an_actor_that_asks_itself_is_told_so() -> None:
     async with actors.open_system(ChildSpec("a", Everything)) as system:
         with pytest.raises(ActorCrashed, match="a asks a"):
@@ -337,7 +355,7 @@ async def test_an_actor_that_asks_itself_is_told_so() -> None:
 
 async def test_a_message_with_the_wrong_verb_is_a_type_error() -> None:
     async with actors.open_system(ChildSpec("a", Everything)) as system:
-        with pytest.raises(TypeError, match="send this one by tell"):
+        with pytest.raises(TypeError, match="Note is none; send it by tell"):
             await system["a"].ask(Note("x"))  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="send this one by ask"):
+        with pytest.raises(TypeError, match="Add is none; send it by ask"):
             system["a"].tell(Add(1))  # type: ignore[arg-type]
