@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
 from typing import Any, Literal, final
@@ -59,6 +58,7 @@ from runtime.servers import (
     with_servers,
 )
 from runtime.transports.guard import open_guard
+from runtime.version import VERSION
 
 Wait = Literal["settled", "required", "none"]
 
@@ -95,7 +95,7 @@ async def open_over(
     """Do what `open_runtime` does, over links of your own making: to other machines, or to servers made of faults."""
     feed = Feed()
     runtime = Runtime(config, feed)
-    client = Implementation(name="greenroom", version=_version())
+    client = Implementation(name="greenroom", version=VERSION)
     runtime._services = Services(open_link, feed, runtime._take_catalog, client)
     try:
         async with actors.open_system(
@@ -112,13 +112,6 @@ async def open_over(
                 runtime._close()
     except actors.SupervisorExit as error:
         raise RuntimeFailed(str(error)) from error.__cause__
-
-
-def _version() -> str:
-    try:
-        return version("greenroom")
-    except PackageNotFoundError:  # used from a source tree that is not installed
-        return "0"
 
 
 @final
