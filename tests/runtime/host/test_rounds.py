@@ -1,0 +1,14 @@
+"""Short forms of the long trials, which are commands: ``python -m tests.rounds``, ``python -m tests.idle``."""
+
+from tests.idle import idle
+from tests.rounds import play
+
+
+async def test_rounds_of_start_call_kill_call_leave_lose_nothing():
+    tally = await play(10)
+    assert tally.fine, tally
+    assert tally.interrupted <= 10
+
+
+async def test_a_fleet_left_alone_loses_no_child():
+    assert await idle(2.0) == []
