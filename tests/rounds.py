@@ -1,7 +1,7 @@
 """The whole life of a fleet, over and over: ``python -m tests.rounds 100``.
 
-A round starts four servers, calls each, kills a random child with SIGKILL, calls each again, and leaves. No call may fail
-but one that was written before the death was seen; no process may be left; memory stays flat.
+A round starts four servers, calls each, kills a random child with SIGKILL, calls each again, and leaves. No call may
+fail but one that was written before the death was seen; no process may be left; memory stays flat.
 """
 
 from __future__ import annotations

@@ -192,4 +192,4 @@ async def test_the_environment_of_the_host_is_not_passed_on(mark, monkeypatch):
     monkeypatch.setenv("HOST_SECRET", mark)
     async with fleet(mark, server("echo", mark)):
         assert len(marked(MARK, mark)) == 2
-        assert marked("HOST_SECRET", mark) == {}
+        assert not marked(MARK, mark).keys() & marked("HOST_SECRET", mark).keys()
