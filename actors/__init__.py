@@ -15,6 +15,7 @@ from actors.errors import (
     ReplyDropped,
     SpecError,
     SupervisorExit,
+    UnhandledMessage,
 )
 from actors.exits import Crashed, ExitReason, Gone, Killed, Normal, Shutdown, StartFailed
 from actors.inspect import ChildExited, ChildStarted, Node, TreeEvent
@@ -81,6 +82,7 @@ __all__ = [
     "Trace",
     "Traced",
     "TreeEvent",
+    "UnhandledMessage",
     "Verdict",
     "Watch",
     "context",

@@ -79,6 +79,17 @@ class AskCycle(ActorError):
 
 @final
 @define(eq=False)
+class UnhandledMessage(ActorError):
+    """Raise it for a message that an actor does not know: the last case of its ``match``. It crashes, by name."""
+
+    message: object
+
+    def __str__(self) -> str:
+        return f"this actor does not know the message {type(self.message).__name__}"
+
+
+@final
+@define(eq=False)
 class NameTaken(ActorError):
     """The name points at another living actor (R135)."""
 

@@ -33,16 +33,25 @@ class Shutdown:
 
 @frozen
 class Crashed:
-    """It raised ``exception``."""
+    """It raised ``exception``, with ``in_hand`` the message it worked on, and the first of what was ``queued`` behind.
+
+    Two crashes by the same exception are equal.
+    """
 
     exception: BaseException
+    in_hand: object = field(default=None, eq=False)
+    queued: tuple[object, ...] = field(default=(), eq=False)
 
     def __str__(self) -> str:
         return f"crashed: {type(self.exception).__name__}: {self.exception}"
 
     def report(self) -> str:
-        """Return the formatted traceback."""
-        return "".join(traceback.format_exception(self.exception))
+        """Return the traceback, the message in hand and the messages queued, for people."""
+        lines = traceback.format_exception(self.exception)
+        if self.in_hand is not None:
+            lines.append(f"while it handled {self.in_hand!r:.200}\n")
+        lines += [f"queued: {message!r:.200}\n" for message in self.queued]
+        return "".join(lines)
 
 
 @frozen
@@ -89,16 +98,16 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def crash(error: BaseException) -> Crashed:
+def crash(error: BaseException, in_hand: object = None, queued: tuple[object, ...] = ()) -> Crashed:
     """Read an exception as a crash. A group around one error is that error; cancellations in it are left out."""
     if not isinstance(error, BaseExceptionGroup):
         _release_locals(error.__traceback__)
-        return Crashed(error)
+        return Crashed(error, in_hand, queued)
     errors = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)]
     cause = errors[0] if len(errors) == 1 else error
     for leaf in errors:
         _release_locals(leaf.__traceback__)
-    return Crashed(cause)
+    return Crashed(cause, in_hand, queued)
 
 
 def _release_locals(trace: TracebackType | None) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from itertools import islice
 from typing import Any, TypeAlias, final
 
 import trio
@@ -28,6 +29,7 @@ from actors.errors import ActorStopped, MailboxFull
 from actors.exits import ExitReason
 from actors.message import Ask, Route, Tell
 
+_REPORTED = 10  # queued messages that a crash report names
 _SWEEP_FROM = 32  # tombstones, before they are worth a pass over the queue
 
 AnyAsk: TypeAlias = Ask[Any]
@@ -318,6 +320,12 @@ class Mailbox:
             self.scope.cancel()
         elif not any(type(item) is Stop for item in self.control or ()):  # else the first signal's reason counts (R42)
             self.put_control(Stop(reason))
+
+    def at_death(self) -> tuple[object, tuple[object, ...]]:
+        """Return the message in hand and the first of those queued, for a report."""
+        in_hand = self.current.message if isinstance(self.current, Envelope) else self.current
+        queued = islice(self.queue, _REPORTED) if self.queue else ()
+        return in_hand, tuple(item.message if isinstance(item, Envelope) else item for item in queued)
 
     def answer_owed(self, error: Callable[[], Exception]) -> None:
         """Answer what the ended incarnation still owed: the message in hand and every deferred one (K5)."""

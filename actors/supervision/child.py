@@ -233,7 +233,7 @@ class Child:
         if isinstance(error, StartError):
             return error.reason
         if isinstance(error, Exception) and not isinstance(error, BaseExceptionGroup):
-            return crash(error)
+            return crash(error, *self.mailbox.at_death())
         parts = list(leaves(error))
         if all(isinstance(part, trio.Cancelled) for part in parts):
             self._fall(Killed())  # from outside: its supervisor was killed, and it with it (R94)
@@ -243,7 +243,9 @@ class Child:
                 raise error  # the run itself is being torn down, and there is nobody left to tell
             if isinstance(part, KeyboardInterrupt | SystemExit):
                 self.on_interrupt(part)  # for the whole system, never for a restart alone
-        return crash(error)  # a cancellation that was among the parts comes again at the next checkpoint
+        return crash(
+            error, *self.mailbox.at_death()
+        )  # a cancellation that was among the parts comes again at the next checkpoint
 
     async def _run_on(self, actor: Actor, handler: Coroutine[Any, Any, object]) -> ExitReason:
         """Serve on within a scope, from the first handler that may wait."""

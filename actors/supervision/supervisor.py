@@ -19,7 +19,7 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from actors.context import context
-from actors.errors import ChildRefused, SpecError
+from actors.errors import ChildRefused, SpecError, UnhandledMessage
 from actors.exits import ExitReason, Shutdown, StartFailed
 from actors.inspect import ChildExited, ChildStarted, Node, TreeEvent
 from actors.mailbox import Mailbox, Stop
@@ -154,7 +154,7 @@ class Supervisor:
             case Exit():
                 pass  # it traps exits, and those of strangers are none of its business (R91)
             case _:
-                raise TypeError(f"supervisor {self.path!r} does not know the message {type(message).__name__}")
+                raise UnhandledMessage(message)
         return None
 
     def _is(self, child: Child, incarnation: int, status: Status) -> bool:

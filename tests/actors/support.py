@@ -104,7 +104,7 @@ class Everything:
                 return None
             case Forward(to, inner):
                 return to.ask(inner)
-        raise TypeError(f"unknown message {message!r}")
+        raise actors.UnhandledMessage(message)
 
     async def _wait(self, gate: trio.Event) -> str:
         self.log.append("waiting")

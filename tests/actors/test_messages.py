@@ -29,6 +29,10 @@ from .support import (
 )
 
 
+class Stranger(actors.Ask[None]):
+    pass
+
+
 async def test_an_ask_returns_what_the_handler_returns() -> None:
     async with actors.open_system(ChildSpec("a", Everything)) as system:
         assert await system["a"].ask(Add(2)) == 2
@@ -213,6 +217,27 @@ async def test_the_answers_owed_at_a_crash_come_after_the_clean_up() -> None:
         with pytest.raises(ActorCrashed):
             await system["a"].ask(Crash(OSError("boom")))
         assert log[:2] == ["actor up", "actor down"]
+
+
+async def test_a_crash_report_names_the_message_in_hand_and_those_behind_it() -> None:
+    async with actors.open_system(ChildSpec("a", Everything, restart=actors.Restart.TRANSIENT)) as system:
+        system["a"].tell(Note("before"))
+        system["a"].tell(Drop(OSError("boom")))
+        system["a"].tell(Note("behind"))
+        await wait_all_tasks_blocked()
+        crash = system.tree().children[0].last_exit
+        assert isinstance(crash, actors.Crashed)
+        assert crash.queued == (Note("behind"),)
+        report = crash.report()
+        assert "OSError: boom" in report
+        assert "while it handled Drop(" in report
+        assert "queued: Note(text='behind')" in report
+
+
+async def test_a_message_that_an_actor_does_not_know_crashes_it_by_name() -> None:
+    async with actors.open_system(ChildSpec("a", Everything)) as system:
+        with pytest.raises(ActorCrashed, match="does not know the message Stranger"):
+            await system["a"].ask(Stranger())
 
 
 async def test_defer_outside_a_handler_is_an_error() -> None:
