@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from math import inf
-from pathlib import Path
-from typing import Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import msgspec
 import trio
@@ -16,10 +15,10 @@ from attrs import define, field
 from msgspec import Raw
 
 import actors
+import runtime.protocol as protocol
 from actors import ActorCrashed, ActorStopped, ChildSpec, MailboxFull, RestartWindow, Strategy, SupervisorSpec, Verdict
 from runtime.cache import Cache, Forget, Lookup, Store, cache_key, time_to_live
-from runtime.call import ProgressCallback, ToolCall
-from runtime.config import RuntimeConfig, ServerSpec, Window, load, load_server
+from runtime.call import ToolCall
 from runtime.errors import (
     CallInterrupted,
     CallRefused,
@@ -36,19 +35,16 @@ from runtime.errors import (
     ToolNotFound,
     in_short,
 )
-from runtime.journal import Event, Feed, ServerCrashed, Subscription
+from runtime.journal import Feed, ServerCrashed
 from runtime.journal import ServerEjected as EjectedEvent
 from runtime.journal import ServerStopped as StoppedEvent
-from runtime.protocol import CallToolResult, Implementation, WireError, result_from_wire
-from runtime.registry import EMPTY, Catalog, CatalogFetched, CatalogGone, Directory, Published, Registry, ToolEntry
+from runtime.registry import EMPTY, CatalogFetched, CatalogGone, Published, Registry
 from runtime.servers import (
     CONNECTED,
     DOWN,
     Drain,
     KillChild,
-    OpenLink,
     Record,
-    ServerStatus,
     Services,
     State,
     child_name,
@@ -57,8 +53,16 @@ from runtime.servers import (
     open_link,
     with_servers,
 )
-from runtime.transports.guard import open_guard
-from runtime.version import VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runtime.call import ProgressCallback
+    from runtime.config import RuntimeConfig, ServerSpec, Window
+    from runtime.journal import Event, Subscription
+    from runtime.protocol import CallToolResult
+    from runtime.registry import Catalog, Directory, ToolEntry
+    from runtime.servers import OpenLink, ServerStatus
 
 Wait = Literal["settled", "required", "none"]
 
@@ -82,6 +86,9 @@ async def open_runtime(
     Raises `runtime.ConfigError` before anything is started, `ServersNotReady` where a required server is not ready when
     it should enter, and `RuntimeFailed` out of the block should the root of the tree give up. No process is left.
     """
+    from runtime.config import load
+    from runtime.transports.guard import open_guard
+
     loaded = load(config)
     async with open_guard() as guard:
         async with open_over(partial(open_link, guard=guard), loaded, wait=wait, timeout=timeout) as runtime:
@@ -95,8 +102,7 @@ async def open_over(
     """Do what `open_runtime` does, over links of your own making: to other machines, or to servers made of faults."""
     feed = Feed()
     runtime = Runtime(config, feed)
-    client = Implementation(name="greenroom", version=VERSION)
-    runtime._services = Services(open_link, feed, runtime._take_catalog, client)
+    runtime._services = Services(open_link, feed, runtime._take_catalog)
     try:
         async with actors.open_system(
             SupervisorSpec("services", runtime._service_specs(), window=_WINDOW),
@@ -198,8 +204,8 @@ class Runtime:
         remembered = None if key is None else await self._remembered(record, call.tool, key)
         answer = await self._ask(record, call) if remembered is None else remembered
         try:
-            result = result_from_wire(CallToolResult, answer)
-        except WireError as error:
+            result = protocol.result_from_wire(protocol.CallToolResult, answer)
+        except protocol.WireError as error:
             raise InvalidAnswer(call.server, call.tool, Sent.UNKNOWN, str(error)) from error
         if key is not None and remembered is None and not result.is_error:
             self._cache.tell(Store(call.server, call.sent_to, call.tool, key, answer, ttl))
@@ -244,6 +250,8 @@ class Runtime:
 
         Cancelling ends the waiting, not the server. Raises `runtime.ConfigError`, `NameTaken`.
         """
+        from runtime.config import load_server
+
         if name in self._records or name in self.config.groups:
             raise NameTaken(name)
         loaded = load_server(name, spec)

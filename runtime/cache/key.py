@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
 
-from runtime.config import CacheRules
+if TYPE_CHECKING:
+    from runtime.config import CacheRules
 
 
 def time_to_live(rules: CacheRules | None, tool: str) -> float:

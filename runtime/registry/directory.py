@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from attrs import field, frozen
 
-from runtime.protocol import Tool
+if TYPE_CHECKING:
+    from runtime.protocol import Tool
 
 _WORD = re.compile(r"[^\W_]+")
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve, frozen
 
 import actors
-from runtime.config import Backoff, Group, RuntimeConfig, ServerSpec, Window
-from runtime.servers.record import Record
-from runtime.servers.server import Services, open_server
+from runtime.servers.server import open_server
 
-RecordOf = Callable[[ServerSpec, Window, tuple[Record, ...]], Record]
+if TYPE_CHECKING:
+    from runtime.config import Backoff, Group, RuntimeConfig, ServerSpec, Window
+    from runtime.servers.record import Record
+    from runtime.servers.server import Services
+
+RecordOf: TypeAlias = "Callable[[ServerSpec, Window, tuple[Record, ...]], Record]"
 """Makes the record of a server, given the window of its island and who must be up before it starts."""
 
 

@@ -6,17 +6,18 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 import trio
 from attrs import define, field
 
-from runtime.config import Command, InProcess, Secret, ServerSpec
+from runtime.config import Secret, reveal
 from runtime.errors import CommandNotFound, NotSupported
 from runtime.transports import Transport
 from runtime.transports.framing import Noise
 
 if TYPE_CHECKING:
+    from runtime.config import Command, InProcess, ServerSpec
     from runtime.inprocess import ToolServer
     from runtime.transports.guard import Guard
     from runtime.transports.memory import MemoryTransport
@@ -54,7 +55,7 @@ class Link(Protocol):
         """What it wrote to stdout that was no message."""
 
 
-OpenLink = Callable[[ServerSpec, int], AbstractAsyncContextManager[Link]]
+OpenLink: TypeAlias = "Callable[[ServerSpec, int], AbstractAsyncContextManager[Link]]"
 """Opens the way to a server, for one of its incarnations, for as long as the block; raises `StartFailed`."""
 
 
@@ -64,6 +65,8 @@ async def open_link(spec: ServerSpec, incarnation: int, *, guard: Guard) -> Asyn
 
     Raises `CommandNotFound` or `NotSupported`.
     """
+    from runtime.config import Command, InProcess
+
     match spec.reach:
         case Command():
             async with _open_process(spec.name, spec.reach, spec.stop_timeout, incarnation, guard) as link:
@@ -122,7 +125,7 @@ async def _open_process(
     environment = child_environment(os.environ, inherit=command.inherit_env, extra=declared)
     for name in command.unset:
         environment.pop(name, None)
-    run = StdioCommand([_plain(word) for word in command.argv], environment, _plain(command.cwd or "") or None)
+    run = StdioCommand(list(map(reveal, command.argv)), environment, reveal(command.cwd or "") or None)
     hidden = [*declared.values(), *(word.reveal() for word in command.argv if isinstance(word, Secret))]
     secrets = sorted((value for value in hidden if len(value) >= _SECRET), key=len, reverse=True)
     try:
@@ -134,10 +137,6 @@ async def _open_process(
         raise CommandNotFound(server, (), str(command.argv[0]), error.reason) from error
     except ProcessesUnsupported as error:
         raise NotSupported(server, (), str(error)) from error
-
-
-def _plain(text: str | Secret) -> str:
-    return text.reveal() if isinstance(text, Secret) else text
 
 
 # -- a server in this process

@@ -10,11 +10,11 @@ import trio
 from attrs import define, field, frozen
 
 import actors
-from runtime.config import ServerSpec, Window
-from runtime.protocol import Era, Implementation, Opened, Tool
-from runtime.registry import Catalog
 
 if TYPE_CHECKING:
+    from runtime.config import ServerSpec, Window
+    from runtime.protocol import Era, Implementation, Opened, Tool
+    from runtime.registry import Catalog
     from runtime.servers.link import Link
 
 

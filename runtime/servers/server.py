@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import trio
 from attrs import define, field, frozen
@@ -28,11 +28,16 @@ from runtime.errors import (
     ToolNotFound,
 )
 from runtime.journal import Feed, ServerReady, ServerStarting
-from runtime.protocol import ClientConnection, Era, EraChoice, Implementation, Opened, Tool
+from runtime.protocol import Era
 from runtime.registry import Catalog
-from runtime.servers.conversation import Conversation
-from runtime.servers.link import OpenLink
-from runtime.servers.record import DOWN, Record, State
+from runtime.servers.record import DOWN, State
+from runtime.version import VERSION
+
+if TYPE_CHECKING:
+    from runtime.protocol import EraChoice, Opened, Tool
+    from runtime.servers.conversation import Conversation
+    from runtime.servers.link import Link, OpenLink
+    from runtime.servers.record import Record
 
 LAST_WORDS = 1.0  # seconds that a process gets to be seen dead once it has closed its output, and the other way round
 RELIST_PAUSE = 0.1  # seconds between the news of changed tools and the new list: one list for a burst of changes
@@ -64,7 +69,6 @@ class Services:
     feed: Feed
     publish: Callable[[Catalog], Awaitable[None]]
     """Told what an incarnation lists, when it is ready and when that changes."""
-    client_info: Implementation
 
 
 @asynccontextmanager
@@ -173,8 +177,7 @@ class Server:
         async with self.services.open_link(record.spec, record.incarnation) as link:
             record.connect(link)
             self._ending = False
-            connection = ClientConnection(self.services.client_info, era=era)
-            self.conversation = conversation = Conversation(record.name, link, connection, self._count)
+            self.conversation = conversation = _conversation(record.name, link, era, self._count)
             try:
                 with conversation.over:
                     async with trio.open_nursery() as nursery:
@@ -290,6 +293,15 @@ class Server:
         if self.conversation is not None:
             self.conversation.interrupt(None)
         self.record.end(None)
+
+
+def _conversation(server: str, link: Link, era: EraChoice, count: Callable[[int], None]) -> Conversation:
+    # Imported only now: it takes as long as many a server to start, which it does meanwhile.
+    from runtime.protocol import ClientConnection, Implementation
+    from runtime.servers.conversation import Conversation
+
+    us = Implementation(name="greenroom", version=VERSION)
+    return Conversation(server, link, ClientConnection(us, era=era), count)
 
 
 def _lines(count: int) -> str:
