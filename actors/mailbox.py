@@ -350,6 +350,7 @@ class Mailbox:
         self.limit = 0
         items = [*(self.control or ()), *self.queue]
         self.queue.clear()
+        self.tombstones = self.stops = 0
         self.control = None
         for item in items:
             if isinstance(item, Envelope):

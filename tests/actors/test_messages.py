@@ -119,6 +119,21 @@ async def test_a_cancelled_ask_that_was_queued_is_never_handled() -> None:
         assert await system["a"].ask(Add(1)) == 1
 
 
+async def test_a_mailbox_that_is_closed_counts_nothing_any_more() -> None:
+    gate = trio.Event()
+    async with actors.open_system(ChildSpec("a", Everything)) as system, trio.open_nursery() as nursery:
+        nursery.start_soon(system["a"].ask, Wait(gate))
+        await wait_all_tasks_blocked()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await system["a"].ask(Add(100))
+        async with trio.open_nursery() as ending:
+            ending.start_soon(system.root.terminate_child, "a")
+            await wait_all_tasks_blocked()
+            gate.set()  # its stop is the next message that it takes
+        assert system["a"].statistics().queued == 0
+
+
 async def test_asks_that_give_up_at_a_stuck_actor_do_not_grow_its_queue() -> None:
     gate = trio.Event()
     async with actors.open_system(ChildSpec("a", Everything)) as system, trio.open_nursery() as nursery:
