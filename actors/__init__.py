@@ -18,7 +18,7 @@ from actors.errors import (
     UnhandledMessage,
 )
 from actors.exits import Crashed, ExitReason, Gone, Killed, Normal, Shutdown, StartFailed
-from actors.inspect import ChildExited, ChildStarted, Node, TreeEvent
+from actors.inspect import ChildExited, ChildStarted, ChildStopped, Node, TreeEvent
 from actors.mailbox import MailboxStatistics, Overflow
 from actors.message import Ask, Tell
 from actors.names import Names
@@ -48,6 +48,7 @@ __all__ = [
     "ChildRefused",
     "ChildSpec",
     "ChildStarted",
+    "ChildStopped",
     "Context",
     "Crashed",
     "Down",

@@ -72,4 +72,17 @@ class ChildExited:
     delay: float
 
 
-TreeEvent: TypeAlias = ChildStarted | ChildExited
+@frozen
+class ChildStopped:
+    """An incarnation ended because its supervisor stopped it, or while that was about to.
+
+    ``reason`` is its own: not always shutdown (R43, R46). Each incarnation that started ends in exactly one
+    `ChildExited` or `ChildStopped`.
+    """
+
+    path: str
+    incarnation: int
+    reason: ExitReason
+
+
+TreeEvent: TypeAlias = ChildStarted | ChildExited | ChildStopped

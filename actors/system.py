@@ -17,7 +17,7 @@ from actors.inspect import Node, TreeEvent
 from actors.mailbox import Mailbox
 from actors.names import Names
 from actors.ref import Ref
-from actors.supervision.child import Child
+from actors.supervision.child import Child, Status
 from actors.supervision.spec import Spec, SupervisorSpec
 from actors.supervision.strategy import Strategy
 from actors.supervision.supervisor import (
@@ -192,7 +192,7 @@ class _Tree:
         self.surroundings = surroundings = Surroundings(self.observe, self._interrupt)
         start = partial(supervise, "", self.spec, surroundings)
         self.root = Child(
-            self.spec, start, Mailbox(self.name, math.inf), self._exited, self._interrupt, surroundings.names
+            self.spec, start, Mailbox(self.name, math.inf), self._ended, self._interrupt, surroundings.names
         )
 
     async def run(self) -> None:
@@ -229,7 +229,8 @@ class _Tree:
         self.body.cancel()
         self._over.set()
 
-    def _exited(self, _: Child, reason: ExitReason) -> None:
-        self.gave_up = reason
-        self.body.cancel()
-        self._over.set()
+    def _ended(self, root: Child, reason: ExitReason) -> None:
+        if root.status is Status.EXITED:
+            self.gave_up = reason
+            self.body.cancel()
+            self._over.set()

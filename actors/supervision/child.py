@@ -63,7 +63,7 @@ class Child:
     spec: Spec
     start: Callable[[], Any]
     mailbox: Mailbox
-    on_exit: Callable[[Child, ExitReason], None]
+    on_end: Callable[[Child, ExitReason], None]  # of each incarnation that was up: once, in the moment it is known
     on_interrupt: Callable[[BaseException], None]
     names: Names
 
@@ -131,10 +131,10 @@ class Child:
             return None
         while self.status is Status.STARTING and self.running:
             await self._change()
-        return None if self.running else self.last_exit
+        return self.last_exit if self.status is Status.STOPPED else None  # one that is up may have ended already
 
     async def take_down(self) -> None:
-        """Stop it as its spec says (R40-R43) and wait until it has ended. No exit is reported."""
+        """Stop it as its spec says (R40-R43) and wait until it has ended: stopped, whatever it ended of (R46)."""
         self.cancel_timer()
         mailbox = self.mailbox
         if mailbox.idle and mailbox.scope is None and self.running:
@@ -166,9 +166,16 @@ class Child:
             await self._change()
 
     def dismiss(self) -> None:
-        """Settle that it stays down: its task, if one is parked for a restart, ends."""
+        """Settle that it stays down: its task, if one is parked for a restart, ends.
+
+        An exit that its supervisor has not looked at yet is absorbed (R34).
+        """
         self.cancel_timer()
+        absorbed = self.status is Status.EXITED
         self.status = Status.STOPPED
+        if absorbed:
+            assert self.last_exit is not None
+            self.on_end(self, self.last_exit)
         if (task := self._parked) is not None:
             self._parked = None
             reschedule(task)
@@ -292,7 +299,8 @@ class Child:
 
     def _fall(self, reason: ExitReason) -> None:
         """Publish the end of an incarnation; synchronous, so that nothing can come between its parts (T16)."""
-        expected = self.status in (Status.STARTING, Status.STOPPING)
+        was_up = self.status is not Status.STARTING
+        expected = not was_up or self.status is Status.STOPPING
         self.actor = None
         self.context.end()
         self.last_exit = reason
@@ -301,8 +309,8 @@ class Child:
         self.mailbox.answer_owed(lambda: self._unanswered(reason))
         if self.bonds is not None:
             self.bonds.publish(self, reason)
-        if not expected:
-            self.on_exit(self, reason)
+        if was_up:
+            self.on_end(self, reason)
         self._tell_change()
 
     def _unanswered(self, reason: ExitReason) -> Exception:

@@ -21,7 +21,7 @@ from attrs import define, evolve, field, frozen
 from actors.context import context
 from actors.errors import ChildRefused, SpecError, UnhandledMessage
 from actors.exits import ExitReason, Shutdown, StartFailed
-from actors.inspect import ChildExited, ChildStarted, Node, TreeEvent
+from actors.inspect import ChildExited, ChildStarted, ChildStopped, Node, TreeEvent
 from actors.mailbox import Mailbox, Stop
 from actors.message import Ask, Tell
 from actors.names import Names
@@ -130,6 +130,7 @@ class Supervisor:
         match message:
             case Exited(child, incarnation, reason):
                 if self._is(child, incarnation, Status.EXITED):
+                    child.status = Status.STOPPED
                     await self._exited(child, reason)
             case TryAgain(child, incarnation, counted):
                 if self._is(child, incarnation, Status.RESTARTING):
@@ -199,7 +200,7 @@ class Supervisor:
             start = partial(spec.start, *arguments) if arguments else spec.start
         else:
             mailbox, start = Mailbox(path, math.inf), partial(supervise, path, spec, self._surroundings)
-        child = Child(spec, start, mailbox, self._on_exit, self._surroundings.interrupt, self._surroundings.names)
+        child = Child(spec, start, mailbox, self._on_end, self._surroundings.interrupt, self._surroundings.names)
         self.children[spec.name] = child
         return child
 
@@ -228,8 +229,10 @@ class Supervisor:
 
     # -- exits
 
-    def _on_exit(self, child: Child, reason: ExitReason) -> None:
-        if self._mailbox.closed_by is None:
+    def _on_end(self, child: Child, reason: ExitReason) -> None:
+        if child.status is not Status.EXITED:
+            self._surroundings.observe(ChildStopped(child.mailbox.path, child.incarnation, reason))
+        elif self._mailbox.closed_by is None:
             self._mailbox.put(Exited(child, child.incarnation, reason))
 
     def _observe_exit(self, child: Child, reason: ExitReason, decided: Verdict | None, delay: float = 0.0) -> None:
