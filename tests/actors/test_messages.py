@@ -124,9 +124,10 @@ async def test_a_mailbox_that_is_closed_counts_nothing_any_more() -> None:
     async with actors.open_system(ChildSpec("a", Everything)) as system, trio.open_nursery() as nursery:
         nursery.start_soon(system["a"].ask, Wait(gate))
         await wait_all_tasks_blocked()
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await system["a"].ask(Add(100))
+        async with trio.open_nursery() as ending:
+            ending.start_soon(system["a"].ask, Add(100))
+            await wait_all_tasks_blocked()
+            ending.cancel_scope.cancel()
         async with trio.open_nursery() as ending:
             ending.start_soon(system.root.terminate_child, "a")
             await wait_all_tasks_blocked()
