@@ -7,7 +7,6 @@ for what the runtime, or the way to the server, could not do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from enum import Enum
 from typing import TYPE_CHECKING, final
 
@@ -45,7 +44,7 @@ def in_short(error: BaseException) -> str:
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class ServerNotFound(GreenroomError):
     """No server of that name is configured. One that is configured and down raises something else."""
 
@@ -57,7 +56,7 @@ class ServerNotFound(GreenroomError):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class ToolNotFound(GreenroomError, Refusal):
     """The server is there, and does not list that tool."""
 
@@ -70,7 +69,7 @@ class ToolNotFound(GreenroomError, Refusal):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class InvalidArguments(GreenroomError):
     """The arguments are no JSON object. Whether they suit the tool's schema is the server's to say."""
 
@@ -83,6 +82,8 @@ class InvalidArguments(GreenroomError):
 
 
 def _among(kind: str, name: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches  # only a mistake needs it
+
     if close := get_close_matches(name, known, n=1):
         return f"; did you mean {close[0]!r}?"
     return f"; there are these {kind}: {', '.join(sorted(known))}" if known else f"; there are no {kind}"
@@ -91,7 +92,7 @@ def _among(kind: str, name: str, known: Sequence[str]) -> str:
 # -- a server that fails
 
 
-@define(eq=False)
+@define(repr=False)
 class ServerFailed(GreenroomError):
     """A server is of no use as it is; its supervisor decides what next. ``stderr`` holds its last lines (S7)."""
 
@@ -119,7 +120,7 @@ class StartFailed(ServerFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class CommandNotFound(StartFailed):
     """There is no process, or no object, to speak to: the command or the module is missing or unusable."""
 
@@ -134,7 +135,7 @@ class CommandNotFound(StartFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class StartTimedOut(StartFailed):
     """It said nothing useful for the whole ``start_timeout``. ``waiting_for`` is the answer that did not come."""
 
@@ -150,7 +151,7 @@ class StartTimedOut(StartFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class HandshakeRefused(StartFailed):
     """It answered the handshake, or the question for its tools, with something that nothing can come of."""
 
@@ -162,7 +163,7 @@ class HandshakeRefused(StartFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class RequiredToolsMissing(StartFailed):
     """It is up, and does not list what ``required_tools`` demands."""
 
@@ -174,7 +175,7 @@ class RequiredToolsMissing(StartFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class NotSupported(StartFailed):
     """The configuration asks for something that this version cannot do yet; the server is not started."""
 
@@ -186,7 +187,7 @@ class NotSupported(StartFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class ServerExited(ServerFailed):
     """Its process ended, or it closed the connection, while it was wanted. ``when`` says in which of its states."""
 
@@ -199,7 +200,7 @@ class ServerExited(ServerFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class StdoutNoise(ServerFailed):
     """It writes to stdout what is no MCP message, and nothing that is, or too much of it. ``samples``: some of it."""
 
@@ -216,7 +217,7 @@ class StdoutNoise(ServerFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class ServerEjected(GreenroomError):
     """The server spent its restart window and is left alone. ``last_error`` is what it failed of last."""
 
@@ -234,7 +235,7 @@ class ServerEjected(GreenroomError):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class ServerStopped(GreenroomError):
     """The server is not running because somebody stopped it, or because it ended and is not to be restarted."""
 
@@ -245,7 +246,7 @@ class ServerStopped(GreenroomError):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class ServersNotReady(GreenroomError):
     """Required servers are not ready: the runtime did not open. ``causes`` says why, for each of them."""
 
@@ -257,7 +258,7 @@ class ServersNotReady(GreenroomError):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class RuntimeFailed(GreenroomError):
     """The root of the tree gave up. The last crash is the ``__cause__``."""
 
@@ -270,7 +271,7 @@ class RuntimeFailed(GreenroomError):
 # -- a call that brings no answer
 
 
-@define(eq=False)
+@define(repr=False)
 class CallFailed(GreenroomError, Refusal):
     """A call that brought no result. ``sent`` says whether the server may have run it (S4).
 
@@ -291,7 +292,7 @@ class CallFailed(GreenroomError, Refusal):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class CallInterrupted(CallFailed):
     """The server's incarnation ended before it answered. The failure is the ``__cause__``, where there was one."""
 
@@ -302,7 +303,7 @@ class CallInterrupted(CallFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class CallTimedOut(CallFailed):
     """No answer within ``seconds``; the server, which was then in ``state``, is told that nobody waits any more."""
 
@@ -315,7 +316,7 @@ class CallTimedOut(CallFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class CallRefused(CallFailed):
     """Not sent, and not going to be: ``reason`` says why."""
 
@@ -327,7 +328,7 @@ class CallRefused(CallFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class ServerError(CallFailed):
     """The server answered, with a JSON-RPC error; that is an answer, and costs it nothing (S6)."""
 
@@ -339,7 +340,7 @@ class ServerError(CallFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class InvalidAnswer(CallFailed):
     """The server's answer is not what MCP says a result looks like."""
 
@@ -351,7 +352,7 @@ class InvalidAnswer(CallFailed):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class NameTaken(GreenroomError):
     """There is a server of that name already."""
 

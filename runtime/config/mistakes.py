@@ -56,7 +56,7 @@ class Mistake:
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class ConfigError(GreenroomError):
     """A configuration was refused, before anything of it was started. ``mistakes`` holds every mistake found; a
     file that cannot be parsed has one. No secret is in it, so it may be printed."""

@@ -37,7 +37,7 @@ class ProtocolError(Exception):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class InvalidMessage(ProtocolError):
     """A line that is no JSON-RPC 2.0 message: noise, a batch, a broken envelope.
 
@@ -52,7 +52,7 @@ class InvalidMessage(ProtocolError):
         return f"not a JSON-RPC message: {self.reason}: {self.line!r}"
 
 
-@define(eq=False)
+@define(repr=False)
 class WireError(ProtocolError):
     """A value that does not have the shape its MCP type demands."""
 
@@ -67,7 +67,7 @@ class WireError(ProtocolError):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class UnexpectedResultType(WireError):
     """A modern result whose ``resultType`` asks for something that was never offered to the server."""
 
@@ -75,7 +75,7 @@ class UnexpectedResultType(WireError):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class HandshakeFailed(ProtocolError):
     """The server can be reached but no common revision or no valid greeting was found.
 
@@ -97,7 +97,7 @@ class HandshakeFailed(ProtocolError):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class LocalProtocolError(ProtocolError):
     """This side asked for something that the connection's state or era does not allow; nothing was sent."""
 

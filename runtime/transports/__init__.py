@@ -58,7 +58,7 @@ class Transport(trio.abc.Channel[bytes]):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class LineTooLong(trio.BrokenResourceError):
     """The peer sent a line of more than `limit` bytes; it was dropped, and what follows cannot be trusted.
 
@@ -73,7 +73,7 @@ class LineTooLong(trio.BrokenResourceError):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class NoiseBudgetSpent(trio.BrokenResourceError):
     """The peer wrote more than `budget` lines in a row that are no messages: it speaks something else.
 

@@ -54,7 +54,7 @@ class ExitStatus:
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class CommandUnusable(Exception):
     """A command could not be started at all; no process was left. The operating system's error is the cause.
 
@@ -71,7 +71,7 @@ class CommandUnusable(Exception):
 
 
 @final
-@define(eq=False)
+@define(repr=False)
 class ProcessesUnsupported(Exception):
     """Child processes are not started on this platform, because here they could not be ended with their host."""
 
