@@ -1,0 +1,189 @@
+"""Ending a run that has stalled, and saying where.
+
+Theory of operation. A run stalls when every task waits and nothing is left that could wake one, or when it spins. Under
+a clock that jumps the first case is certain the moment it happens: passes of Trio's loop without a task's step, without
+a deadline, without I/O. The second takes a limit of real time. Either way the run's tasks are drawn first, while they
+still stand where they stood.
+
+Then the run is cancelled, and most end. A shielded task does not, and a tree of actors is shielded: Trio has no way to
+end it. So a signal's handler raises inside Trio's loop, which ends the loop; the tasks are abandoned, and what they say
+while they are collected is not worth reading. The signal is a timer's, which the system has one of per process: it is
+given back with what was left of it.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import math
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any, final
+
+import trio
+from attrs import define, field
+from trio.lowlevel import Task
+from trio.testing import MockClock
+
+_IDLE_PASSES = 3  # one may wake who waits for idleness, and one may jump to a deadline
+_GRACE = 1.0  # seconds of real time for a cancelled run to end
+
+
+@final
+@define(eq=False)
+class Stalled(AssertionError):
+    """The run came to no end: ``why``, and the ``tasks`` it had, each with the place where it waited."""
+
+    seed: int
+    why: str
+    tasks: str
+
+    def __str__(self) -> str:
+        return f"{self.why} (seed {self.seed}); its tasks, each with where it waits:\n{self.tasks}"
+
+
+class _PulledOut(BaseException):
+    """Ends Trio's loop from inside."""
+
+
+@final
+@define(eq=False)
+class StallWatch(trio.abc.Instrument):
+    """Watches one run."""
+
+    _limit: float
+    found: tuple[str, str] | None = field(default=None, init=False)  # why, and the tasks
+    _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    _main: Task | None = field(default=None, init=False)
+    _token: trio.lowlevel.TrioToken | None = field(default=None, init=False)
+    _idle: int = field(default=0, init=False)  # passes since a task's last step
+
+    def run(self, main: Callable[..., Awaitable[object]], args: tuple[Any, ...], clock: trio.abc.Clock) -> object:
+        """Run ``main``; where it stalls, fill ``found``."""
+        jumps = isinstance(clock, MockClock) and clock.autojump_threshold < math.inf
+
+        async def watched() -> object:
+            self._main, self._token = trio.lowlevel.current_task(), trio.lowlevel.current_trio_token()
+            with self._scope:
+                return await main(*args)
+            return None
+
+        value: object = None
+        try:
+            with self._real_limit():
+                value = trio.run(watched, clock=clock, instruments=[self] if jumps else [])
+        except BaseException as error:
+            if self.found is None:
+                raise
+            _forget(error)
+        return value
+
+    # -- by virtual time
+
+    def before_task_step(self, task: Task) -> None:
+        self._idle = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self._idle += 1
+        if self._idle < _IDLE_PASSES:
+            return
+        now = trio.lowlevel.current_statistics()
+        counts = ("tasks_waiting_read", "tasks_waiting_write", "tasks_waiting")  # differ by system
+        if (
+            now.seconds_to_next_deadline == math.inf
+            and not now.run_sync_soon_queue_size
+            and sum(getattr(now.io_statistics, count, 0) for count in counts) <= 1  # Trio's own, for calls from outside
+            and not trio.to_thread.current_default_thread_limiter().borrowed_tokens
+        ):
+            self._idle = 0
+            self._stalled("deadlock: every task waits, and nothing can wake one")
+
+    # -- by real time
+
+    @contextmanager
+    def _real_limit(self) -> Iterator[None]:
+        if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+            faulthandler.dump_traceback_later(self._limit, exit=True)
+            try:
+                yield
+            finally:
+                faulthandler.cancel_dump_traceback_later()
+            return
+        handler = signal.signal(signal.SIGALRM, self._on_alarm)
+        left, interval = signal.setitimer(signal.ITIMER_REAL, self._limit, _GRACE)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, left, interval)
+            signal.signal(signal.SIGALRM, handler)
+
+    def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
+        if self.found is not None:
+            raise _PulledOut
+        self.found = f"no end after {self._limit:g} s of real time{_running_at(frame)}", _draw(self._main)
+        with suppress(trio.RunFinishedError):
+            if self._token is not None:
+                self._token.run_sync_soon(self._scope.cancel)
+
+    def _stalled(self, why: str) -> None:
+        if self.found is None:
+            self.found = why, _draw(self._main)
+            self._scope.cancel()
+        else:
+            trio.lowlevel.remove_instrument(self)  # it would catch what is raised
+            if hasattr(signal, "setitimer"):
+                signal.setitimer(signal.ITIMER_REAL, 0.001, _GRACE)
+
+
+def _draw(task: Task | None, indent: str = "") -> str:
+    if task is None:
+        return ""
+    lines = [f"{indent}{task.name if indent else 'main'}: {_place(task)}"]
+    for nursery in task.child_nurseries:
+        lines.extend(_draw(child, indent + "  ") for child in sorted(nursery.child_tasks, key=lambda task: task.name))
+    return "\n".join(lines)
+
+
+def _place(task: Task) -> str:
+    """Return the innermost line of a task that is neither Trio's nor the standard library's."""
+    lines = [_line(frame, line) for frame, line in task.iter_await_frames() if not _is_below(frame)]
+    return lines[-1] if lines else "in Trio"
+
+
+def _running_at(frame: FrameType | None) -> str:
+    """Say where a task was interrupted, if one was."""
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return ""
+    while frame is not None and _is_below(frame):
+        frame = frame.f_back
+    return f", last seen at {_line(frame, frame.f_lineno)}" if frame is not None else ""
+
+
+def _line(frame: FrameType, line: int) -> str:
+    return f"{Path(frame.f_code.co_filename).name}:{line} in {frame.f_code.co_name}"
+
+
+def _is_below(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return package == "trio" or package in sys.stdlib_module_names
+
+
+def _forget(error: BaseException) -> None:
+    """Have the tasks of an abandoned run collected now; their last words are of no use to anybody."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        seen: BaseException | None = error
+        while seen is not None:
+            seen.__traceback__ = None
+            seen = seen.__cause__ or seen.__context__
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
