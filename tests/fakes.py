@@ -161,7 +161,11 @@ class Fleet:
     scripts: Mapping[str, Script | list[Script]]
     lives: dict[str, list[Peer]] = field(factory=dict)
     clean_up: float = 0.0  # seconds that the end of a link takes, as a process's does
-    open_links: int = 0
+    _connected: set[str] = field(factory=set, init=False)
+
+    @property
+    def open_links(self) -> int:
+        return len(self._connected)
 
     def peer(self, server: str = "a", life: int = -1) -> Peer:
         return self.lives[server][life]
@@ -177,6 +181,7 @@ class Fleet:
 
     @asynccontextmanager
     async def open_link(self, spec: ServerSpec, incarnation: int) -> AsyncIterator[_Link]:
+        assert spec.name not in self._connected, "a server has at most one child, at every moment (S1)"
         ours, theirs = memory_pair()
         peer = Peer(incarnation, theirs)
         lives = self.lives.setdefault(spec.name, [])
@@ -192,7 +197,7 @@ class Fleet:
                 theirs.close()
                 peer.over.set()
 
-        self.open_links += 1
+        self._connected.add(spec.name)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(live)
@@ -204,4 +209,4 @@ class Fleet:
                     with trio.CancelScope(shield=True):
                         await trio.sleep(self.clean_up)
         finally:
-            self.open_links -= 1
+            self._connected.remove(spec.name)

@@ -124,20 +124,27 @@ async def test_a_huge_line(mark):
         assert len(str(error)) < 1000
 
 
-@pytest.mark.parametrize(("mode", "told"), [
-    ("dies", "ended with exit code 7 while it was ready; the last lines of its stderr:\n  | out of cheese"),
-    ("deaf_mute", "closed its output while it was ready; the last lines of its stderr:\n  | nothing more to say"),
-    ("parent", "ended with exit code 1 while it was ready"),
+@pytest.mark.parametrize(("mode", "deaths", "told"), [
+    ("dies", 3, "ended with exit code 7 while it was ready; the last lines of its stderr:\n  | out of cheese"),
+    ("deaf_mute", 1, "closed its output while it was ready; the last lines of its stderr:\n  | nothing more to say"),
+    ("parent", 1, "ended with exit code 1 while it was ready"),
 ])  # fmt: skip
-async def test_a_death_in_mid_call_is_told_and_the_server_comes_back(mode, told, mark):
+async def test_a_death_in_mid_call_is_told_and_the_server_comes_back(mode, deaths, told, mark):
     async with fleet(mark, server(mode, mark)) as host:
-        for _ in range(2):
+        for _ in range(deaths):
             with pytest.raises(CallInterrupted) as interrupted:
                 await host.call("bad", "echo")
             assert f"call bad/echo: interrupted, it was sent, and may have run: server 'bad' {told}" in str(
                 interrupted.value
             )
-        assert host.status()["bad"].incarnation == 2
+        await until_ready(host)
+        assert host.status()["bad"].incarnation == deaths + 1
+
+
+async def until_ready(host: Runtime) -> None:
+    async with host.events() as events:
+        while host.status()["bad"].state is not State.READY:
+            await events.receive()
 
 
 async def test_a_server_that_ignores_every_request_to_end_is_stopped_in_bounded_time(mark):
