@@ -16,6 +16,10 @@ check:
 bench:
     for file in kernel stdio startup; do .venv/bin/python benchmarks/$file.py; done
 
+# A hundred rounds of start, call, kill, call, leave; then a fleet left alone for a minute
+soak:
+    .venv/bin/python -m tests.rounds 100 && .venv/bin/python -m tests.idle 60
+
 # Install the foreign servers, then test against them
 interop *ARGS:
     tests/interop/install.sh && GREENROOM_REQUIRE_PEERS=1 .venv/bin/pytest tests/interop {{ ARGS }}
