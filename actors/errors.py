@@ -131,18 +131,32 @@ class ChildRefused(ActorError, Refusal):
     """A supervisor did not do what was asked of a child. ``why`` is OTP's word for it (R70-R73).
 
     ``already_started``, ``already_present``, ``running``, ``restarting``, ``not_found``, ``start_failed``,
-    ``max_children``, ``dynamic`` (not of a dynamic supervisor's child), ``not_dynamic`` (there is no template).
+    ``max_children``, ``dynamic`` (not of a dynamic supervisor's child), ``not_dynamic`` (there is no template),
+    ``bad_spec`` (R4). ``reason`` says why a start failed, or what is wrong with the spec.
     """
 
     supervisor: str
     child: str
     why: str
-    reason: ExitReason | None = None
+    reason: ExitReason | SpecError | None = None
 
     def __str__(self) -> str:
         detail = f" ({self.reason})" if self.reason is not None else ""
         return f"supervisor {self.supervisor!r}, child {self.child!r}: {self.why.replace('_', ' ')}{detail}"
 
 
+@final
+@define(eq=False)
 class SpecError(ValueError):
-    """A child spec or a supervisor's flags do not make sense; nothing was started (R1-R6)."""
+    """A child spec or a supervisor's flags do not make sense; nothing was started (R1-R6).
+
+    ``of`` says whose, ``field`` and ``value`` what is wrong with it.
+    """
+
+    of: str
+    field: str
+    value: object
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.of}: {self.field} {self.expected}, not {self.value!r}"

@@ -24,7 +24,7 @@ from actors.exits import Crashed, ExitReason, Killed, Normal, Shutdown, StartFai
 from actors.mailbox import Mailbox, Stop
 from actors.names import Names
 from actors.ref import Ref
-from actors.supervision.spec import IGNORE, ChildSpec, Sentinel, ShutdownTime, Spec, SupervisorSpec
+from actors.supervision.spec import BRUTAL_KILL, IGNORE, ChildSpec, Sentinel, ShutdownTime, Spec, SupervisorSpec
 from actors.watch import Bonds, Exit
 
 
@@ -140,7 +140,7 @@ class Child:
         if mailbox.idle and mailbox.scope is None and self.running:
             # A plain actor that is parked: nothing of the user's is left to run, so that it has ended here and now.
             self.status = Status.STOPPING
-            self._fall(Shutdown())
+            self._fall(Killed() if self.spec.shutdown is BRUTAL_KILL else Shutdown())
             mailbox.idle = False
             reschedule(mailbox.task, Value(DISMISSED))  # type: ignore[arg-type]  # idle: it has one
         elif self.running:

@@ -36,20 +36,28 @@ Start: TypeAlias = Callable[..., Actor | AbstractAsyncContextManager[Actor] | Se
 ShutdownTime: TypeAlias = float | Sentinel
 
 
-def _check_common(spec: ChildSpec | SupervisorSpec) -> None:
-    if not isinstance(spec.name, str) or not spec.name or "/" in spec.name:
-        raise SpecError(f"a child's name is a string, not empty and without a slash, not {spec.name!r}")
-    if not isinstance(spec.restart, Restart):
-        raise SpecError(f"child {spec.name!r}: restart is a Restart, not {spec.restart!r}")
-    shutdown = spec.shutdown
-    if shutdown is not BRUTAL_KILL and not (
-        isinstance(shutdown, int | float) and not isinstance(shutdown, bool) and shutdown >= 0
-    ):
-        raise SpecError(
-            f"child {spec.name!r}: shutdown is a number of seconds, math.inf or BRUTAL_KILL, not {shutdown!r}"
-        )
-    if spec.significant and spec.restart is Restart.PERMANENT:
-        raise SpecError(f"child {spec.name!r}: a permanent child cannot be significant")  # R4
+def _check(holds: bool, of: str, field: str, value: object, expected: str) -> None:
+    if not holds:
+        raise SpecError(of, field, value, expected)
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+def _check_common(spec: ChildSpec | SupervisorSpec, of: str) -> None:
+    name, restart, shutdown, backoff = spec.name, spec.restart, spec.shutdown, spec.backoff
+    has_name = isinstance(name, str) and bool(name) and "/" not in name
+    _check(has_name, of, "name", name, "is a string, not empty and without a slash")
+    if isinstance(spec, ChildSpec):
+        _check(callable(spec.start), of, "start", spec.start, "is a function that returns the actor")
+    _check(isinstance(restart, Restart), of, "restart", restart, "is a Restart")
+    _check(isinstance(spec.significant, bool), of, "significant", spec.significant, "is a bool")
+    is_shutdown = shutdown is BRUTAL_KILL or _is_time(shutdown)
+    _check(is_shutdown, of, "shutdown", shutdown, "is a number of seconds, math.inf or BRUTAL_KILL")
+    _check(backoff is None or isinstance(backoff, Backoff), of, "backoff", backoff, "is a Backoff or None")
+    can_be = not spec.significant or restart is not Restart.PERMANENT
+    _check(can_be, of, "significant", spec.significant, "cannot be True of a permanent child")  # R4
 
 
 @frozen(kw_only=True)
@@ -75,13 +83,12 @@ class ChildSpec:
     trap_exits: bool = False
 
     def __attrs_post_init__(self) -> None:
-        _check_common(self)
-        if not callable(self.start):
-            raise SpecError(f"child {self.name!r}: start is a function without arguments, not {self.start!r}")
-        if not (isinstance(self.capacity, int) or self.capacity == math.inf) or self.capacity < 1:
-            raise SpecError(
-                f"child {self.name!r}: capacity is a whole number from 1 or math.inf, not {self.capacity!r}"
-            )
+        of = f"child {self.name!r}"
+        _check_common(self, of)
+        is_bound = isinstance(self.capacity, int | float) and self.capacity >= 1
+        is_bound = is_bound and (self.capacity == math.inf or type(self.capacity) is int)
+        _check(is_bound, of, "capacity", self.capacity, "is a whole number from 1, or math.inf")
+        _check(isinstance(self.overflow, Overflow), of, "overflow", self.overflow, "is an Overflow")
 
 
 @frozen(kw_only=True)
@@ -110,28 +117,29 @@ class SupervisorSpec:
     max_children: float = math.inf
 
     def __attrs_post_init__(self) -> None:
-        _check_common(self)
-        if self.template is not None:
-            _check_dynamic(self)
-        if not isinstance(self.strategy, Strategy):
-            raise SpecError(f"supervisor {self.name!r}: strategy is a Strategy, not {self.strategy!r}")
-        if not isinstance(self.auto_shutdown, AutoShutdown):
-            raise SpecError(f"supervisor {self.name!r}: auto_shutdown is an AutoShutdown, not {self.auto_shutdown!r}")
+        of = f"supervisor {self.name!r}"
+        strategy, window, auto = self.strategy, self.window, self.auto_shutdown
+        _check(isinstance(strategy, Strategy), of, "strategy", strategy, "is a Strategy")
+        _check(isinstance(window, RestartWindow), of, "window", window, "is a RestartWindow")
+        _check(isinstance(auto, AutoShutdown), of, "auto_shutdown", auto, "is an AutoShutdown")
+        _check_common(self, of)
         names = set[str]()
         for child in self.children:
             check_child(self, child)
-            if child.name in names:
-                raise SpecError(f"supervisor {self.name!r}: two children are named {child.name!r}")  # R5
+            _check(child.name not in names, of, "children", child.name, "have names of their own")  # R5
             names.add(child.name)
+        if self.template is not None:
+            self._check_dynamic(of + " has a template, so its", self.template)
 
-
-def _check_dynamic(spec: SupervisorSpec) -> None:
-    wrong = f"supervisor {spec.name!r} has a template: "
-    if spec.children:
-        raise SpecError(wrong + "it cannot have children of its own beside it")
-    if spec.strategy is not Strategy.ONE_FOR_ONE or spec.auto_shutdown is not AutoShutdown.NEVER:  # R6
-        raise SpecError(wrong + "its strategy is one_for_one, and it never shuts down by itself")
-    check_child(spec, spec.template)
+    def _check_dynamic(self, of: str, template: ChildSpec) -> None:
+        _check(not self.children, of, "children", self.children, "come from that alone")  # R5
+        one_for_one = self.strategy is Strategy.ONE_FOR_ONE
+        _check(one_for_one, of, "strategy", self.strategy, "is one_for_one")
+        never = self.auto_shutdown is AutoShutdown.NEVER
+        _check(never, of, "auto_shutdown", self.auto_shutdown, "is never")  # R6
+        _check(isinstance(template, ChildSpec), of, "template", template, "is a ChildSpec")
+        _check(_is_time(self.max_children), of, "max_children", self.max_children, "is a number")
+        check_child(self, template)
 
 
 Spec: TypeAlias = ChildSpec | SupervisorSpec
@@ -139,9 +147,8 @@ Spec: TypeAlias = ChildSpec | SupervisorSpec
 
 def check_child(supervisor: SupervisorSpec, child: Any) -> None:
     """Check a child against its supervisor's flags (R4). Raises `SpecError`."""
-    if not isinstance(child, ChildSpec | SupervisorSpec):
-        raise SpecError(f"supervisor {supervisor.name!r}: a child is a ChildSpec or SupervisorSpec, not {child!r}")
-    if child.significant and supervisor.auto_shutdown is AutoShutdown.NEVER:
-        raise SpecError(
-            f"supervisor {supervisor.name!r} never shuts down by itself: its child {child.name!r} cannot be significant"
-        )
+    of = f"supervisor {supervisor.name!r}"
+    _check(isinstance(child, ChildSpec | SupervisorSpec), of, "child", child, "is a ChildSpec or SupervisorSpec")
+    can_be = not child.significant or supervisor.auto_shutdown is not AutoShutdown.NEVER
+    never = f"cannot be True below {of}, which never shuts down by itself"
+    _check(can_be, f"child {child.name!r}", "significant", child.significant, never)

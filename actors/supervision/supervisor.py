@@ -143,9 +143,9 @@ class Supervisor:
             case TerminateChild(name):
                 await self._terminate_child(self._known(name))
             case RestartChild(name):
-                return await self._restart_child(self._known(name))
+                return await self._restart_child(self._static(name))
             case DeleteChild(name):
-                self._delete_child(self._known(name))
+                self._delete_child(self._static(name))
             case WhichChildren():
                 return tuple(map(node_of, reversed(self.children.values())))
             case CountChildren():
@@ -333,16 +333,21 @@ class Supervisor:
             raise self._refused(name, "not_found")
         return child
 
+    def _static(self, name: str) -> Child:
+        if self.spec.template is not None:
+            raise self._refused(name, "dynamic")  # R101
+        return self._known(name)
+
     def _refused(self, name: str, why: str, reason: ExitReason | None = None) -> ChildRefused:
         return ChildRefused(self.path, name, why, reason)
 
     async def _start_child(self, spec: Spec) -> Ref | None:
         if self.spec.template is not None:
-            raise self._refused(str(spec.name), "dynamic")
+            raise self._refused(str(getattr(spec, "name", "")), "dynamic")
         try:
             check_child(self.spec, spec)
         except SpecError as error:
-            raise ChildRefused(self.path, str(getattr(spec, "name", "")), f"bad_spec: {error}") from error
+            raise ChildRefused(self.path, str(getattr(spec, "name", "")), "bad_spec", error) from error
         if (known := self.children.get(spec.name)) is not None:
             raise self._refused(spec.name, "already_started" if known.status.alive else "already_present")
         return await self._start_new(self._adopt(spec))
@@ -379,8 +384,6 @@ class Supervisor:
                     other.close(Shutdown())
 
     async def _restart_child(self, child: Child) -> Ref | None:
-        if self.spec.template is not None:
-            raise self._refused(child.name, "dynamic")  # R101
         if child.status is not Status.STOPPED:
             raise self._refused(child.name, "restarting" if child.status is Status.RESTARTING else "running")
         failure = await self._bring_up(child)
@@ -390,8 +393,6 @@ class Supervisor:
         return child.ref if child.status.alive else None
 
     def _delete_child(self, child: Child) -> None:
-        if self.spec.template is not None:
-            raise self._refused(child.name, "dynamic")  # R101
         if child.status is not Status.STOPPED:
             raise self._refused(child.name, "restarting" if child.status is Status.RESTARTING else "running")
         self._forget(child)

@@ -21,9 +21,9 @@ class RestartWindow:
 
     def __attrs_post_init__(self) -> None:
         if type(self.intensity) is not int or self.intensity < 0:
-            raise SpecError(f"a window's intensity is a whole number from 0, not {self.intensity!r}")
+            raise SpecError("restart window", "intensity", self.intensity, "is a whole number from 0")
         if isinstance(self.period, bool) or not 0 < self.period < math.inf:
-            raise SpecError(f"a window's period is a number of seconds above 0, not {self.period!r}")
+            raise SpecError("restart window", "period", self.period, "is a number of seconds above 0")
 
     def counted(self, restarts: tuple[float, ...], now: float) -> tuple[float, ...]:
         """Return the times of the restarts that still count at ``now``, without one of now."""

@@ -117,7 +117,7 @@ async def test_a_stop_signals_all_at_once_and_waits_one_time_for_all(autojump_cl
 
 
 def test_a_template_goes_with_no_children_and_no_other_strategy() -> None:  # R5, R6
-    with pytest.raises(SpecError, match="children of its own"):
+    with pytest.raises(SpecError, match="children come from that alone"):
         pool(children=(ChildSpec("a", Everything),))
     with pytest.raises(SpecError, match="one_for_one"):
         pool(strategy=actors.Strategy.ONE_FOR_ALL)
