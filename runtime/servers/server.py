@@ -201,7 +201,8 @@ class Server:
                 await self._publish(tools)
             if patience.cancelled_caught:
                 raise self._too_late(conversation)
-            self._be_ready(opened, began)
+            if not self._ending:  # it may have died of its last answer
+                self._be_ready(opened, began)
             while lists:
                 await conversation.tools_changed.wait()
                 await trio.sleep(RELIST_PAUSE)

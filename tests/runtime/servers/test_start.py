@@ -263,3 +263,18 @@ async def test_a_slow_start_delays_no_sibling_and_no_stop(autojump_clock):
         assert trio.current_time() < 0.5
     assert trio.current_time() < 0.5
     assert fleet.open_links == 0
+
+
+@pytest.mark.parametrize("pause", range(12))
+async def test_a_server_that_dies_of_its_last_answer_is_not_ready_afterwards(pause, autojump_clock):
+    """Its death is seen at each of the moments between the list and the readiness that follows from it."""
+
+    async def dying(peer: Peer) -> None:
+        await peer.get_ready()
+        for _ in range(pause):
+            await trio.lowlevel.checkpoint()
+
+    async with Fleet({"a": dying}, clean_up=1).open() as host:
+        await trio.sleep(0.1)
+        assert host.status()["a"].state is State.BACKING_OFF
+        assert host.status()["a"].last_error is not None
