@@ -12,6 +12,8 @@ from typing import Any, Literal
 import attrs
 from attrs import field, frozen
 
+from runtime.value import Value
+
 from .keys import (
     choice,
     flag,
@@ -52,8 +54,8 @@ count = whole(1)
 # How a server is reached ---------------------------------------------------------------------------
 
 
-@frozen
-class Command:
+@frozen(repr=False)
+class Command(Value):
     """A child process that speaks MCP on its standard input and output.
 
     ``env`` is what the file adds (``envFile`` first, ``env`` over it); ``unset`` names variables that it sets to
@@ -66,8 +68,8 @@ class Command:
     unset: frozenset[str] = frozenset()
 
 
-@frozen
-class Remote:
+@frozen(repr=False)
+class Remote(Value):
     """An endpoint that somebody else runs. ``type`` None: find out. ``url`` is a :class:`Secret` if it came
     from a variable, or has a user or a query, where people keep their keys."""
 
@@ -76,16 +78,16 @@ class Remote:
     type: RemoteType | None = None
 
 
-@frozen
-class Owned:
+@frozen(repr=False)
+class Owned(Value):
     """An HTTP server that we start ourselves and then reach at ``remote``."""
 
     command: Command
     remote: Remote
 
 
-@frozen
-class InProcess:
+@frozen(repr=False)
+class InProcess(Value):
     """A server written in Python: the object ``object`` of the module ``module``, run in this process."""
 
     module: str
@@ -98,16 +100,16 @@ Reach = Command | Remote | Owned | InProcess
 # The keys of a server ------------------------------------------------------------------------------
 
 
-@frozen
-class Window:
+@frozen(repr=False)
+class Window(Value):
     """More than ``intensity`` restarts within ``period`` seconds eject the island."""
 
     intensity: int = key(5, whole(0), "restarts allowed within `period`")
     period: float = key(300.0, positive, "seconds")
 
 
-@frozen
-class Backoff:
+@frozen(repr=False)
+class Backoff(Value):
     """The pauses between restarts: ``first``, then each ``factor`` times longer, up to ``cap``."""
 
     first: float = key(0.1, any_time, "seconds before the first restart")
@@ -122,22 +124,22 @@ def _cap_holds_first(backoff: Backoff, at: Place) -> None:
         at.at("cap").wrong(backoff.cap, f'at least "first", which is {backoff.first:g}')
 
 
-@frozen
-class Breaker:
+@frozen(repr=False)
+class Breaker(Value):
     failures: int = key(5, count, "failures in a row that open it")
     reset: float = key(30.0, positive, "seconds until one call may probe")
 
 
-@frozen
-class Health:
+@frozen(repr=False)
+class Health(Value):
     interval: float = key(30.0, positive, "seconds between probes of an idle server")
     timeout: float = key(5.0, positive, "seconds a probe may take")
     misses: int = key(3, count, "failed probes in a row that make it unhealthy")
     slow: float = key(1.0, positive, "an answer slower than this makes it degraded")
 
 
-@frozen
-class CacheRules:
+@frozen(repr=False)
+class CacheRules(Value):
     """What may be remembered of one server, in seconds; a tool that no glob names is never remembered."""
 
     tools: Mapping[str, float] = key(
@@ -148,8 +150,8 @@ class CacheRules:
     stale_while_revalidate: float = key(0.0, any_time, "seconds past freshness, while asking again", later=True)
 
 
-@frozen
-class Bounds:
+@frozen(repr=False)
+class Bounds(Value):
     """Limits of a child and its descendants; over one of them it is drained and recycled. None: no limit."""
 
     rss: int | None = key(None, count, "bytes of resident memory")
@@ -158,8 +160,8 @@ class Bounds:
     calls: int | None = key(None, count, "calls")
 
 
-@frozen
-class ServerSpec:
+@frozen(repr=False)
+class ServerSpec(Value):
     """One MCP server: how to reach it and how to treat it."""
 
     name: str
@@ -223,8 +225,8 @@ class ServerSpec:
 # The keys of the host ------------------------------------------------------------------------------
 
 
-@frozen
-class Group:
+@frozen(repr=False)
+class Group(Value):
     """Servers, or groups, that share one fate: an island with several members, started in this order."""
 
     name: str
@@ -238,8 +240,8 @@ class Group:
     backoff: Backoff = key(Backoff(), obj(Backoff, _cap_holds_first), "pauses between restarts")
 
 
-@frozen
-class Input:
+@frozen(repr=False)
+class Input(Value):
     """Something to ask the user for, as VS Code declares it; ``${input:ID}`` stands for the answer."""
 
     id: str = key(attrs.NOTHING, plain, "its name in `${input:ID}`")
@@ -252,8 +254,8 @@ class Input:
     options: tuple[str, ...] = key((), options, "what to choose from")
 
 
-@frozen
-class NameRules:
+@frozen(repr=False)
+class NameRules(Value):
     prefix: Prefix = key(
         "on_conflict", choice("always", "on_conflict", "never"), "when a tool's name carries its server's"
     )
@@ -264,35 +266,35 @@ class NameRules:
     )
 
 
-@frozen
-class CacheLimits:
+@frozen(repr=False)
+class CacheLimits(Value):
     bytes: int = key(64 * 1024 * 1024, whole(0), "bytes in all", later=True)
     entries_per_tool: int = key(64, count, "answers remembered per tool of a server")
     entry_bytes: int = key(1024 * 1024, whole(0), "bytes of one answer", later=True)
     persist: bool = key(False, flag, "keep them across restarts of the host", later=True)
 
 
-@frozen
-class JournalRules:
+@frozen(repr=False)
+class JournalRules(Value):
     path: Text | None = key(None, path, "directory; by default in the user's state directory")
     arguments: bool = key(False, flag, "write call arguments themselves, not their digests")
     events: int = key(100_000, count, "events kept")
     days: float = key(30.0, positive, "days kept")
 
 
-@frozen
-class Retries:
+@frozen(repr=False)
+class Retries(Value):
     per_second: float = key(10.0, any_time, "replays of calls over the whole host")
 
 
-@frozen
-class Spawns:
+@frozen(repr=False)
+class Spawns(Value):
     per_second: float = key(10.0, positive, "process starts over the whole host")
     burst: int = key(50, count, "of them at once")
 
 
-@frozen
-class Client:
+@frozen(repr=False)
+class Client(Value):
     """One named client of the gateway."""
 
     token: Secret | None = key(None, hidden, "bearer token, best as `${VAR}`")
@@ -309,8 +311,8 @@ def _one_token(client: Client, at: Place) -> None:
         at.at("token_file").wrong(client.token_file, 'no "token_file" beside "token"')
 
 
-@frozen
-class Gateway:
+@frozen(repr=False)
+class Gateway(Value):
     host: str = key("127.0.0.1", plain, "address to listen on")
     port: int = key(8765, whole(0, 65535), "port; 0 takes a free one")
     clients: Mapping[str, Client] = key(NOTHING, map_of("client", obj(Client, _one_token)), "who may call it")
@@ -325,8 +327,8 @@ def _open_only_at_home(gateway: Gateway, at: Place) -> None:
         at.at("auth").wrong(gateway.auth, f'"token" where "host" is {gateway.host}', "only loopback may go without")
 
 
-@frozen
-class RuntimeConfig:
+@frozen(repr=False)
+class RuntimeConfig(Value):
     """A whole configuration, checked and expanded.
 
     ``disabled`` names servers that the file has but switches off: they are in neither ``servers`` nor

@@ -15,6 +15,8 @@ import msgspec
 from attrs import define, field, frozen
 from msgspec import UNSET, Raw
 
+from runtime.value import Value
+
 from . import codes
 from .errors import HandshakeFailed, InvalidMessage, LocalProtocolError, WireError, excerpt
 from .events import Ignored, Notified, Send
@@ -67,8 +69,8 @@ __all__ = [
 ]
 
 
-@frozen
-class Opened:
+@frozen(repr=False)
+class Opened(Value):
     """The handshake is done; requests may be made. A modern server may keep ``server_info`` to itself."""
 
     era: Era
@@ -78,31 +80,31 @@ class Opened:
     instructions: str | None
 
 
-@frozen
-class OpenFailed:
+@frozen(repr=False)
+class OpenFailed(Value):
     """The handshake is over without success; the connection is of no further use."""
 
     error: HandshakeFailed
 
 
-@frozen
-class Answered:
+@frozen(repr=False)
+class Answered(Value):
     """The result of a request, raw: `result_from_wire` gives it its type."""
 
     id: RequestId
     result: Raw
 
 
-@frozen
-class Failed:
+@frozen(repr=False)
+class Failed(Value):
     """A request that the server answered with an error."""
 
     id: RequestId
     error: JsonRpcError
 
 
-@frozen
-class Progressed:
+@frozen(repr=False)
+class Progressed(Value):
     id: RequestId
     progress: float
     total: float | None

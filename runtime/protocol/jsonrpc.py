@@ -16,6 +16,8 @@ import msgspec
 from attrs import frozen
 from msgspec import UNSET, Raw, UnsetType
 
+from runtime.value import Value
+
 from .errors import InvalidMessage, excerpt
 
 __all__ = [
@@ -41,8 +43,8 @@ Body: TypeAlias = Mapping[str, Any] | Raw
 _ABSENT = Raw()
 
 
-@frozen
-class JsonRpcError:
+@frozen(repr=False)
+class JsonRpcError(Value):
     """The ``error`` of a response, as a value; ``data`` is whatever JSON the peer added."""
 
     code: int
@@ -53,27 +55,27 @@ class JsonRpcError:
         return f"{self.message} ({self.code})"
 
 
-@frozen
-class Request:
+@frozen(repr=False)
+class Request(Value):
     id: RequestId
     method: str
     params: Raw | None
 
 
-@frozen
-class Notification:
+@frozen(repr=False)
+class Notification(Value):
     method: str
     params: Raw | None
 
 
-@frozen
-class Response:
+@frozen(repr=False)
+class Response(Value):
     id: RequestId
     result: Raw
 
 
-@frozen
-class ErrorResponse:
+@frozen(repr=False)
+class ErrorResponse(Value):
     id: RequestId | None
     """None: the peer could not tell which request it means."""
     error: JsonRpcError

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeAlias
 
 from attrs import field, frozen
 
+from runtime.value import Value
+
 __all__ = [
     "AudioContent",
     "CallToolResult",
@@ -38,8 +40,8 @@ __all__ = [
 Json: TypeAlias = Mapping[str, Any]
 
 
-@frozen(kw_only=True)
-class Implementation:
+@frozen(kw_only=True, repr=False)
+class Implementation(Value):
     """Who a peer says it is. For display only: never decide by it."""
 
     name: str
@@ -53,8 +55,8 @@ class Implementation:
         return f"{self.title or self.name} {self.version}"
 
 
-@frozen(kw_only=True)
-class ListsCapability:
+@frozen(kw_only=True, repr=False)
+class ListsCapability(Value):
     """Tools, prompts or resources are offered; ``subscribe`` exists for legacy resources only."""
 
     list_changed: bool | None = None
@@ -62,8 +64,8 @@ class ListsCapability:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class ServerCapabilities:
+@frozen(kw_only=True, repr=False)
+class ServerCapabilities(Value):
     """What a server offers; None is "not offered"."""
 
     tools: ListsCapability | None = None
@@ -76,8 +78,8 @@ class ServerCapabilities:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class ClientCapabilities:
+@frozen(kw_only=True, repr=False)
+class ClientCapabilities(Value):
     """What this side offers a server; None is "not offered"."""
 
     roots: Json | None = None
@@ -88,8 +90,8 @@ class ClientCapabilities:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class DiscoverResult:
+@frozen(kw_only=True, repr=False)
+class DiscoverResult(Value):
     """The answer to ``server/discover`` (modern)."""
 
     supported_versions: tuple[str, ...]
@@ -102,8 +104,8 @@ class DiscoverResult:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class InitializeResult:
+@frozen(kw_only=True, repr=False)
+class InitializeResult(Value):
     """The answer to ``initialize`` (legacy)."""
 
     protocol_version: str
@@ -114,8 +116,8 @@ class InitializeResult:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class ToolAnnotations:
+@frozen(kw_only=True, repr=False)
+class ToolAnnotations(Value):
     """A server's hints about a tool: claims, not facts."""
 
     title: str | None = None
@@ -126,8 +128,8 @@ class ToolAnnotations:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class Tool:
+@frozen(kw_only=True, repr=False)
+class Tool(Value):
     name: str
     input_schema: Json
     title: str | None = None
@@ -138,8 +140,8 @@ class Tool:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class ListToolsResult:
+@frozen(kw_only=True, repr=False)
+class ListToolsResult(Value):
     """One page of tools; the last has no ``next_cursor``. ``ttl_ms`` in milliseconds, None is unknown."""
 
     tools: tuple[Tool, ...]
@@ -151,8 +153,8 @@ class ListToolsResult:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class TextContent:
+@frozen(kw_only=True, repr=False)
+class TextContent(Value):
     type: ClassVar[str] = "text"
     text: str
     annotations: Json | None = None
@@ -160,8 +162,8 @@ class TextContent:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class ImageContent:
+@frozen(kw_only=True, repr=False)
+class ImageContent(Value):
     """``data`` is base64 as it came."""
 
     type: ClassVar[str] = "image"
@@ -172,8 +174,8 @@ class ImageContent:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class AudioContent:
+@frozen(kw_only=True, repr=False)
+class AudioContent(Value):
     """``data`` is base64 as it came."""
 
     type: ClassVar[str] = "audio"
@@ -184,8 +186,8 @@ class AudioContent:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class ResourceLink:
+@frozen(kw_only=True, repr=False)
+class ResourceLink(Value):
     type: ClassVar[str] = "resource_link"
     uri: str
     name: str
@@ -198,8 +200,8 @@ class ResourceLink:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class ResourceContents:
+@frozen(kw_only=True, repr=False)
+class ResourceContents(Value):
     """Exactly one of ``text`` and ``blob`` (base64) is there in a well-formed resource."""
 
     uri: str
@@ -210,8 +212,8 @@ class ResourceContents:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class EmbeddedResource:
+@frozen(kw_only=True, repr=False)
+class EmbeddedResource(Value):
     type: ClassVar[str] = "resource"
     resource: ResourceContents
     annotations: Json | None = None
@@ -219,8 +221,8 @@ class EmbeddedResource:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class UnknownContent:
+@frozen(kw_only=True, repr=False)
+class UnknownContent(Value):
     """A block of a ``type`` that this side does not know: kept whole, relayed, shown as it is."""
 
     type: str
@@ -230,8 +232,8 @@ class UnknownContent:
 ContentBlock: TypeAlias = TextContent | ImageContent | AudioContent | ResourceLink | EmbeddedResource | UnknownContent
 
 
-@frozen(kw_only=True)
-class CallToolResult:
+@frozen(kw_only=True, repr=False)
+class CallToolResult(Value):
     """What a tool answered. ``is_error`` is the tool's own failure: an answer, not a protocol error."""
 
     content: tuple[ContentBlock, ...] = ()
@@ -252,8 +254,8 @@ class CallToolResult:
         return "\n".join(shown)
 
 
-@frozen(kw_only=True)
-class Progress:
+@frozen(kw_only=True, repr=False)
+class Progress(Value):
     """Params of ``notifications/progress``; the unit of ``progress`` and ``total`` is the server's."""
 
     progress_token: int | str
@@ -264,8 +266,8 @@ class Progress:
     extra: Json = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class Cancelled:
+@frozen(kw_only=True, repr=False)
+class Cancelled(Value):
     """Params of ``notifications/cancelled``. Tasks of 2025-11-25 may leave the id out."""
 
     request_id: int | str | None = None
