@@ -7,143 +7,96 @@ server written in Python needs neither the client's half nor the message classes
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import codes as codes
+
 if TYPE_CHECKING:
-    from . import codes
-    from .client import (
-        Answered,
-        ClientConnection,
-        ClientEvent,
-        Failed,
-        Opened,
-        OpenFailed,
-        Progressed,
-    )
-    from .errors import (
-        HandshakeFailed,
-        InvalidMessage,
-        LocalProtocolError,
-        ProtocolError,
-        UnexpectedResultType,
-        WireError,
-    )
-    from .events import Ignored, Notified, Send
-    from .jsonrpc import (
-        Body,
-        ErrorResponse,
-        JsonRpcError,
-        Message,
-        Notification,
-        Request,
-        RequestId,
-        Response,
-        decode,
-        encode_error,
-        encode_notification,
-        encode_request,
-        encode_response,
-    )
-    from .messages import (
-        AudioContent,
-        CallToolResult,
-        Cancelled,
-        ClientCapabilities,
-        ContentBlock,
-        DiscoverResult,
-        EmbeddedResource,
-        ImageContent,
-        Implementation,
-        InitializeResult,
-        ListsCapability,
-        ListToolsResult,
-        Progress,
-        ResourceContents,
-        ResourceLink,
-        ServerCapabilities,
-        TextContent,
-        Tool,
-        ToolAnnotations,
-        UnknownContent,
-    )
-    from .server import Asked, CancelRequested, ServerConnection, ServerEvent
-    from .state import State
-    from .versions import LEGACY_VERSIONS, MODERN_VERSION, Era, EraChoice
-    from .wire import from_wire, result_from_wire, to_wire, warm_up
+    from .client import Answered as Answered
+    from .client import ClientConnection as ClientConnection
+    from .client import ClientEvent as ClientEvent
+    from .client import Failed as Failed
+    from .client import Opened as Opened
+    from .client import OpenFailed as OpenFailed
+    from .client import Progressed as Progressed
+    from .errors import HandshakeFailed as HandshakeFailed
+    from .errors import InvalidMessage as InvalidMessage
+    from .errors import LocalProtocolError as LocalProtocolError
+    from .errors import ProtocolError as ProtocolError
+    from .errors import UnexpectedResultType as UnexpectedResultType
+    from .errors import WireError as WireError
+    from .events import Ignored as Ignored
+    from .events import Notified as Notified
+    from .events import Send as Send
+    from .jsonrpc import Body as Body
+    from .jsonrpc import ErrorResponse as ErrorResponse
+    from .jsonrpc import JsonRpcError as JsonRpcError
+    from .jsonrpc import Message as Message
+    from .jsonrpc import Notification as Notification
+    from .jsonrpc import Request as Request
+    from .jsonrpc import RequestId as RequestId
+    from .jsonrpc import Response as Response
+    from .jsonrpc import decode as decode
+    from .jsonrpc import encode_error as encode_error
+    from .jsonrpc import encode_notification as encode_notification
+    from .jsonrpc import encode_request as encode_request
+    from .jsonrpc import encode_response as encode_response
+    from .messages import AudioContent as AudioContent
+    from .messages import CallToolResult as CallToolResult
+    from .messages import Cancelled as Cancelled
+    from .messages import ClientCapabilities as ClientCapabilities
+    from .messages import ContentBlock as ContentBlock
+    from .messages import DiscoverResult as DiscoverResult
+    from .messages import EmbeddedResource as EmbeddedResource
+    from .messages import ImageContent as ImageContent
+    from .messages import Implementation as Implementation
+    from .messages import InitializeResult as InitializeResult
+    from .messages import ListsCapability as ListsCapability
+    from .messages import ListToolsResult as ListToolsResult
+    from .messages import Progress as Progress
+    from .messages import ResourceContents as ResourceContents
+    from .messages import ResourceLink as ResourceLink
+    from .messages import ServerCapabilities as ServerCapabilities
+    from .messages import TextContent as TextContent
+    from .messages import Tool as Tool
+    from .messages import ToolAnnotations as ToolAnnotations
+    from .messages import UnknownContent as UnknownContent
+    from .server import Asked as Asked
+    from .server import CancelRequested as CancelRequested
+    from .server import ServerConnection as ServerConnection
+    from .server import ServerEvent as ServerEvent
+    from .state import State as State
+    from .versions import LEGACY_VERSIONS as LEGACY_VERSIONS
+    from .versions import MODERN_VERSION as MODERN_VERSION
+    from .versions import Era as Era
+    from .versions import EraChoice as EraChoice
+    from .wire import from_wire as from_wire
+    from .wire import result_from_wire as result_from_wire
+    from .wire import to_wire as to_wire
+    from .wire import warm_up as warm_up
 
-__all__ = [
-    "LEGACY_VERSIONS",
-    "MODERN_VERSION",
-    "Answered",
-    "Asked",
-    "AudioContent",
-    "Body",
-    "CallToolResult",
-    "CancelRequested",
-    "Cancelled",
-    "ClientCapabilities",
-    "ClientConnection",
-    "ClientEvent",
-    "ContentBlock",
-    "DiscoverResult",
-    "EmbeddedResource",
-    "Era",
-    "EraChoice",
-    "ErrorResponse",
-    "Failed",
-    "HandshakeFailed",
-    "Ignored",
-    "ImageContent",
-    "Implementation",
-    "InitializeResult",
-    "InvalidMessage",
-    "JsonRpcError",
-    "ListToolsResult",
-    "ListsCapability",
-    "LocalProtocolError",
-    "Message",
-    "Notification",
-    "Notified",
-    "OpenFailed",
-    "Opened",
-    "Progress",
-    "Progressed",
-    "ProtocolError",
-    "Request",
-    "RequestId",
-    "ResourceContents",
-    "ResourceLink",
-    "Response",
-    "Send",
-    "ServerCapabilities",
-    "ServerConnection",
-    "ServerEvent",
-    "State",
-    "TextContent",
-    "Tool",
-    "ToolAnnotations",
-    "UnexpectedResultType",
-    "UnknownContent",
-    "WireError",
-    "codes",
-    "decode",
-    "encode_error",
-    "encode_notification",
-    "encode_request",
-    "encode_response",
-    "from_wire",
-    "result_from_wire",
-    "to_wire",
-    "warm_up",
-]
-
-# Where the names live, the cheap modules first.
-_HOMES = ("versions", "errors", "jsonrpc", "events", "server", "state", "messages", "wire", "client")
+_ROOMS = {
+    "client": "Answered ClientConnection ClientEvent Failed Opened OpenFailed Progressed",
+    "errors": "HandshakeFailed InvalidMessage LocalProtocolError ProtocolError UnexpectedResultType WireError",
+    "events": "Ignored Notified Send",
+    "jsonrpc": (
+        "Body ErrorResponse JsonRpcError Message Notification Request RequestId Response decode encode_error "
+        "encode_notification encode_request encode_response"
+    ),
+    "messages": (
+        "AudioContent CallToolResult Cancelled ClientCapabilities ContentBlock DiscoverResult EmbeddedResource "
+        "ImageContent Implementation InitializeResult ListsCapability ListToolsResult Progress ResourceContents "
+        "ResourceLink ServerCapabilities TextContent Tool ToolAnnotations UnknownContent"
+    ),
+    "server": "Asked CancelRequested ServerConnection ServerEvent",
+    "state": "State",
+    "versions": "LEGACY_VERSIONS MODERN_VERSION Era EraChoice",
+    "wire": "from_wire result_from_wire to_wire warm_up",
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
+__all__ = ["codes", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for home in _HOMES:
-            module = import_module(f"{__name__}.{home}")
-            if name in module.__all__:
-                value = globals()[name] = getattr(module, name)
-                return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if (room := _HOMES.get(name)) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{room}"), name)
+    return value
