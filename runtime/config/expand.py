@@ -13,6 +13,8 @@
 ==============================  =========================================================================
 """
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Callable, Mapping

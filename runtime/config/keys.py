@@ -4,6 +4,8 @@ A check reads one value of the file at its place and gives what the spec keeps; 
 the place and ends that part only, so that one reading finds every mistake. Types are strict: ``true`` and ``"5"``
 are no numbers, ``5.0`` is no whole number."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite

@@ -1,5 +1,7 @@
 """What is wrong with a configuration, and where: the error a user reads, and the place a check stands at."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -106,19 +108,19 @@ class Place:
 
     mistakes: list[Mistake]
     notes: list[Note]
-    expand: Callable[[str, "Place"], Text]
+    expand: Callable[[str, Place], Text]
     resolve: Callable[[Text], Text]  # a path relative to the file
     servers: Collection[str]  # the names of all servers, right or wrong
     path: str = ""
     hidden: bool = False
 
-    def at(self, key: str | int) -> "Place":
+    def at(self, key: str | int) -> Place:
         if isinstance(key, int):
             return evolve(self, path=f"{self.path}[{key}]")
         name = key if _plain_key.fullmatch(key) else "***" if self.hidden else shorten(key)
         return evolve(self, path=f"{self.path}.{name}" if self.path else name)
 
-    def hide(self) -> "Place":
+    def hide(self) -> Place:
         return evolve(self, hidden=True)
 
     def wrong(self, value: object, expected: str, suggestion: str = "") -> NoReturn:

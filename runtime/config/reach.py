@@ -1,6 +1,8 @@
 """How a server is reached: the keys that say it, and the one way they amount to."""
 # ruff: noqa: RUF009 -- key() gives an attrs field, which is made anew for each class
 
+from __future__ import annotations
+
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path

@@ -1,5 +1,7 @@
 """From a file, or a mapping given in code, to a :class:`RuntimeConfig`, or to every mistake at once."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path

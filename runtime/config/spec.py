@@ -5,6 +5,8 @@ feature behind it works yet. Reading, suggestions and the tables of ``docs/confi
 these fields, so a new key is one line here. Times are seconds, sizes bytes."""
 # ruff: noqa: RUF009 -- key() gives an attrs field, which is made anew for each class
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal

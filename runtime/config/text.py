@@ -3,6 +3,8 @@
 Comments and trailing commas are overwritten with blanks, so that the positions in the standard library's errors are
 those of the file. Messages name no value: a file that cannot be parsed may still hold secrets."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections import Counter, deque
