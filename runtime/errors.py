@@ -101,11 +101,17 @@ class ServerFailed(GreenroomError):
 
     @property
     def what(self) -> str:
-        """What happened, without the server's name and its stderr."""
+        """What happened, without the server's name, its stderr and what to do about it."""
         raise TypeError("ServerFailed is a family, not an error")
 
+    @property
+    def remedy(self) -> str:
+        """What to do about it; empty where it has its own way of saying so, or its restart is the remedy."""
+        return ""
+
     def __str__(self) -> str:
-        return f"server {self.server!r} {self.what}{_last_lines(self.stderr)}"
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"server {self.server!r} {self.what}{remedy}{_last_lines(self.stderr)}"
 
 
 def _last_lines(stderr: Sequence[str]) -> str:
@@ -129,9 +135,11 @@ class CommandNotFound(StartFailed):
 
     @property
     def what(self) -> str:
-        return (
-            f"cannot be started: {self.command!r}: {self.reason}; correct its configuration, or install what it names"
-        )
+        return f"cannot be started: {self.command!r}: {self.reason}"
+
+    @property
+    def remedy(self) -> str:
+        return "correct its configuration, or install what it names"
 
 
 @final
@@ -144,10 +152,11 @@ class StartTimedOut(StartFailed):
 
     @property
     def what(self) -> str:
-        return (
-            f"was not ready after {self.seconds:g} s: no answer to {self.waiting_for}; "
-            "if it only needs longer, raise its start_timeout"
-        )
+        return f"was not ready after {self.seconds:g} s: no answer to {self.waiting_for}"
+
+    @property
+    def remedy(self) -> str:
+        return "if it only needs longer, raise its start_timeout"
 
 
 @final
@@ -172,6 +181,10 @@ class RequiredToolsMissing(StartFailed):
     @property
     def what(self) -> str:
         return f"does not list the tools that its required_tools demand: {', '.join(self.missing)}"
+
+    @property
+    def remedy(self) -> str:
+        return "correct required_tools, or take a version of the server that has them"
 
 
 @final
@@ -210,10 +223,11 @@ class StdoutNoise(ServerFailed):
     @property
     def what(self) -> str:
         sample = f", for example {self.samples[-1]!r}" if self.samples else ""
-        return (
-            f"writes something else than MCP to stdout ({self.reason}{sample}); is this an MCP server? "
-            "Its messages alone belong there, its log on stderr"
-        )
+        return f"writes something else than MCP to stdout ({self.reason}{sample})"
+
+    @property
+    def remedy(self) -> str:
+        return "is this an MCP server? Its messages alone belong there, its log on stderr"
 
 
 @final
@@ -228,8 +242,9 @@ class ServerEjected(GreenroomError):
 
     def __str__(self) -> str:
         why = f". It failed last of this: {self.last_error}" if self.last_error is not None else ""
+        budget = f"{self.restarts} restart{'' if self.restarts == 1 else 's'} in {self.period:g} s"
         return (
-            f"server {self.server!r} is ejected: it failed more than {self.restarts} times in {self.period:g} s; "
+            f"server {self.server!r} is ejected: it needed more than {budget}; "
             f"reload({self.server!r}) tries again with a fresh budget{why}"
         )
 

@@ -121,7 +121,7 @@ async def open_over(
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Runtime:
     """A running fleet. What looks is plain and reads snapshots; what acts is async. Made by `open_runtime`."""
 

@@ -71,7 +71,7 @@ class _Entry:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Cache:
     """At most ``entries_per_tool`` answers per tool of a server, least recently used out first.
 

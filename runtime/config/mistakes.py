@@ -12,14 +12,15 @@ from typing import Any, Literal, NoReturn, Self, final
 from attrs import define, evolve, field, frozen
 
 from runtime.errors import GreenroomError
+from runtime.value import Value
 
 from .secret import Secret, Text
 
 NoteKind = Literal["disabled", "foreign", "unknown", "later", "advice"]
 
 
-@frozen
-class Note:
+@frozen(repr=False)
+class Note(Value):
     """Something in the file that is no mistake but that its author should know.
 
     ``kind`` groups notes: ``disabled`` (a server is not started), ``foreign`` (another program's key, ignored),
@@ -34,8 +35,8 @@ class Note:
         return f"{self.path}: {self.text}"
 
 
-@frozen
-class Mistake:
+@frozen(repr=False)
+class Mistake(Value):
     """One thing wrong with a configuration.
 
     ``path`` leads to it through the keys (``mcpServers.files.window.intensity``, ``mcpServers.files.args[2]``);

@@ -6,9 +6,11 @@ from typing import ClassVar, final
 
 from attrs import frozen
 
+from runtime.value import Value
 
-@frozen
-class Event:
+
+@frozen(repr=False)
+class Event(Value):
     """Something that happened to ``server`` (empty: to the runtime), ``at`` seconds after the runtime opened."""
 
     name: ClassVar[str] = "event"
@@ -24,7 +26,7 @@ class Event:
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ServerStarting(Event):
     """An incarnation begins: a process is being started, or a connection opened."""
 
@@ -36,7 +38,7 @@ class ServerStarting(Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ServerReady(Event):
     """Handshake done, lists fetched, required tools present (S2); ``seconds`` after its start."""
 
@@ -51,7 +53,7 @@ class ServerReady(Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ServerCrashed(Event):
     """An incarnation ended that was wanted. ``restart_in``: seconds until the next; None: there is none."""
 
@@ -66,7 +68,7 @@ class ServerCrashed(Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ServerEjected(Event):
     """It spent its restart window: more than ``restarts`` in ``period`` seconds."""
 
@@ -79,7 +81,7 @@ class ServerEjected(Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ServerStopped(Event):
     """It ended and stays down: stopped by somebody, or finished and not to be restarted."""
 
@@ -87,7 +89,7 @@ class ServerStopped(Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ToolsChanged(Event):
     """Its list of tools is another than before."""
 
@@ -101,7 +103,7 @@ class ToolsChanged(Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class EventsLost(Event):
     """This subscriber was too slow: so many of the oldest events were dropped for it."""
 

@@ -16,7 +16,7 @@ SUBSCRIBER_BUFFER = 1000
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Feed:
     """What the rooms publish to and users subscribe at. ``recent`` are the last events, oldest first."""
 
@@ -47,7 +47,7 @@ class Feed:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Subscription(trio.abc.ReceiveChannel[Event]):
     """A channel of events, for one receiver. Ends when the runtime does."""
 

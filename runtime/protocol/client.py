@@ -117,7 +117,7 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _MODERN_META_KEYS = frozenset({PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES})
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class ClientConnection:
     """Speaks MCP to one server over one ordered connection, in the era that both can.
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, final
 
 from attrs import field, frozen
 
+from runtime.value import Value
+
 if TYPE_CHECKING:
     from runtime.protocol import Tool
 
@@ -16,8 +18,8 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 @final
-@frozen
-class ToolEntry:
+@frozen(repr=False)
+class ToolEntry(Value):
     """A tool and the server that has it."""
 
     server: str
@@ -30,8 +32,8 @@ class ToolEntry:
 
 
 @final
-@frozen
-class Catalog:
+@frozen(repr=False)
+class Catalog(Value):
     """What one incarnation of a server lists."""
 
     server: str
@@ -40,8 +42,8 @@ class Catalog:
 
 
 @final
-@frozen
-class Directory:
+@frozen(repr=False)
+class Directory(Value):
     """All catalogs at one moment; each change is a new directory with the next ``version``."""
 
     version: int = 0

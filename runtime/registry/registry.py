@@ -35,7 +35,7 @@ class Published(actors.Ask[None]):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Registry:
     """Takes catalogs in and publishes after each. Starts from a directory: a crash of its own loses nothing."""
 

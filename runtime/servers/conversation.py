@@ -50,7 +50,7 @@ _ASKED = {State.PROBING: "server/discover", State.DISCOVERING: "server/discover"
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Answer(Generic[T]):
     """What a task of our own waits for; ``request`` is what it asked."""
 
@@ -73,7 +73,7 @@ class _Answer(Generic[T]):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Call:
     """A call in flight."""
 
@@ -90,7 +90,7 @@ class _Call:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Conversation:
     """One connection, from its first line to its end. Writing never waits, and many calls may be in flight."""
 

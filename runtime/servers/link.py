@@ -82,7 +82,7 @@ async def open_link(spec: ServerSpec, incarnation: int, *, guard: Guard) -> Asyn
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class _ProcessLink:
     transport: StdioTransport
     _secrets: tuple[str, ...]  # values that its output may repeat, and ours may not (S9)
@@ -143,7 +143,7 @@ async def _open_process(
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class _InProcessLink:
     transport: Transport
     _serving: trio.CancelScope

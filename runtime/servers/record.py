@@ -10,6 +10,7 @@ import trio
 from attrs import define, field, frozen
 
 import actors
+from runtime.value import Value
 
 if TYPE_CHECKING:
     from runtime.config import ServerSpec, Window
@@ -41,8 +42,8 @@ _SETTLED = DOWN | {State.READY, State.BACKING_OFF}
 
 
 @final
-@frozen
-class ServerStatus:
+@frozen(repr=False)
+class ServerStatus(Value):
     """A server at one moment. Times in seconds; ``uptime`` since it is ready, None while it is not.
 
     ``incarnation`` and ``restarts`` count over the whole life of the runtime; ``in_flight`` are calls on the wire,
@@ -68,7 +69,7 @@ class ServerStatus:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Record:
     """The memory of one server. Its actor writes what it does, the supervisors' events what becomes of it."""
 

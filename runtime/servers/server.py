@@ -88,7 +88,7 @@ async def open_server(record: Record, services: Services) -> AsyncIterator[Serve
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Server:
     """One incarnation. ``receive`` is the caller's side, ``run`` the server's; neither waits for the other."""
 

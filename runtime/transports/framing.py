@@ -27,7 +27,7 @@ class Noise:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class LineFraming:
     """Cuts a stream into lines and sorts messages from noise. No I/O; the result does not depend on the cuts.
 
@@ -106,7 +106,7 @@ class LineFraming:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Tail:
     """The last lines of a stream that never ends, in bounded memory: so many lines, each cut at `width` bytes.
 

@@ -48,7 +48,7 @@ async def open_guard(host_id: str | None = None) -> AsyncIterator["Guard"]:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Guard:
     """Knows the living groups of this host and has a process know them too. No method of it fails or waits."""
 

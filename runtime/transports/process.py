@@ -116,7 +116,7 @@ def spawn(
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Child:
     """A process that `spawn` started, until it is reaped. `pid` is also the id of its group and of its session."""
 

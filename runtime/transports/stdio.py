@@ -103,7 +103,7 @@ async def open_stdio(
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class StdioTransport(Transport):
     """The channel to a child process, and what is known of the process. Made by `open_stdio`."""
 
