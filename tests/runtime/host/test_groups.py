@@ -45,7 +45,7 @@ async def test_rest_for_one_starts_a_member_when_those_before_it_are_ready(autoj
 async def test_a_group_that_spends_its_window_is_ejected_as_a_whole_and_reloaded_as_a_whole(autojump_clock):
     fleet = Fleet({"a": [dead, dead, dead, good], "b": good, "c": good})
     async with fleet.open(groups=PAIR, servers={"a": {"era": "modern"}}) as host:
-        with pytest.raises(ServerEjected, match="more than 2 times in 60 s"):
+        with pytest.raises(ServerEjected, match="more than 2 restarts in 60 s"):
             await host.call("b", "echo")
         assert {name: status.state for name, status in host.status().items()} == {
             "a": State.EJECTED, "b": State.EJECTED, "c": State.READY,

@@ -288,7 +288,7 @@ async def test_a_spent_window_ejects_and_reload_brings_back_with_a_fresh_budget(
     async with fleet.open(servers={"a": {"window": {"intensity": 3, "period": 60}, "era": "modern"}}) as host:
         with pytest.raises(ServerEjected) as ejected:
             await host.call("a", "echo", timeout=30)
-        assert "it failed more than 3 times in 60 s; reload('a')" in str(ejected.value)
+        assert "it needed more than 3 restarts in 60 s; reload('a')" in str(ejected.value)
         assert "ended with exit code 1" in str(ejected.value)
         assert "| no licence" in str(ejected.value)
         assert host.status()["a"].state is State.EJECTED
