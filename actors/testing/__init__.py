@@ -3,6 +3,19 @@
 The strategies for Hypothesis are in `actors.testing.strategies`, which needs it installed; nothing else here does.
 """
 
+from actors.testing.plan import (
+    Action,
+    Asking,
+    End,
+    Killing,
+    Knock,
+    Nudge,
+    Outcome,
+    Pausing,
+    Stopping,
+    Telling,
+    carry_out,
+)
 from actors.testing.probe import Probe, Unexpected
 from actors.testing.schedule import repeatable, run
 from actors.testing.script import (
@@ -24,13 +37,21 @@ from actors.testing.settled import Unsettled, assert_settled, no_task_left
 from actors.testing.stall import Stalled
 
 __all__ = [
+    "Action",
     "Answer",
+    "Asking",
     "Boom",
     "Crash",
     "Defer",
     "Drop",
+    "End",
     "Ignore",
+    "Killing",
+    "Knock",
+    "Nudge",
+    "Outcome",
     "Overrun",
+    "Pausing",
     "Probe",
     "Refuse",
     "Script",
@@ -38,10 +59,13 @@ __all__ = [
     "Stalled",
     "StartStep",
     "Step",
+    "Stopping",
     "Swallow",
+    "Telling",
     "Unexpected",
     "Unsettled",
     "assert_settled",
+    "carry_out",
     "no_task_left",
     "repeatable",
     "run",

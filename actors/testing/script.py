@@ -124,7 +124,7 @@ class Script:
         if self.managed or waits or any(isinstance(step, Overrun) for step in (*self.steps, self.then)):
             return self._run(step)
         if isinstance(step, Crash):
-            raise step.error
+            raise step.error.with_traceback(None)
         return _Incarnation(self, context())
 
     @asynccontextmanager
@@ -154,7 +154,7 @@ async def _act(step: Step | StartStep) -> object:
             return value
         case Crash(error, after):
             await trio.sleep(after or 0)
-            raise error
+            raise error.with_traceback(None)
         case Swallow(value):
             with suppress(trio.Cancelled):
                 await trio.sleep_forever()
@@ -179,7 +179,7 @@ class _Incarnation:
             case Answer(value, None):
                 return value
             case Crash(error, None):
-                raise error
+                raise error.with_traceback(None)  # else it would keep those of its last time, and grow
             case Refuse(why):
                 raise Refusal(why)
             case Defer() | Drop():

@@ -31,6 +31,7 @@ from trio.lowlevel import Task
 from trio.testing import MockClock
 
 _IDLE_PASSES = 3  # one may wake who waits for idleness, and one may jump to a deadline
+_CLOSINGS = 100  # a coroutine that awaits in its clean-up has to be closed again
 _GRACE = 1.0  # seconds of real time for a cancelled run to end
 
 
@@ -80,7 +81,7 @@ class StallWatch(trio.abc.Instrument):
         except BaseException as error:
             if self.found is None:
                 raise
-            _forget(error)
+            _abandon(error, self._main)
         return value
 
     # -- by virtual time
@@ -172,18 +173,42 @@ def _line(frame: FrameType, line: int) -> str:
 
 def _is_below(frame: FrameType) -> bool:
     package = str(frame.f_globals.get("__name__")).partition(".")[0]
-    return package == "trio" or package in sys.stdlib_module_names
+    return package in ("trio", "outcome") or package in sys.stdlib_module_names
 
 
-def _forget(error: BaseException) -> None:
-    """Have the tasks of an abandoned run collected now; their last words are of no use to anybody."""
-    hook = sys.unraisablehook
-    sys.unraisablehook = lambda _: None
+def _abandon(error: BaseException, main: Task | None) -> None:
+    """Close Trio's loop and then the coroutines of a run that was ended from inside, so that none is collected later,
+    in the midst of something else. What they do and say meanwhile is of no use: there is no Trio around them any more.
+    """
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
         seen: BaseException | None = error
         while seen is not None:
-            seen.__traceback__ = None
+            seen.__traceback__ = None  # it holds the loop
             seen = seen.__cause__ or seen.__context__
+        tasks = list(_leaves_first(_root(main)))
+        nurseries = [nursery for task in tasks for nursery in task.child_nurseries]
+        for task in tasks:
+            for _ in range(_CLOSINGS):
+                with suppress(BaseException):
+                    task.coro.close()
+                    break
+        for nursery in nurseries:
+            nursery._children.clear()  # it would complain of them, whenever it is collected
         gc.collect()
     finally:
         sys.unraisablehook = hook
+
+
+def _root(task: Task | None) -> Task | None:
+    while task is not None and task.parent_nursery is not None:
+        task = task.parent_nursery.parent_task
+    return task
+
+
+def _leaves_first(task: Task | None) -> Iterator[Task]:
+    if task is not None:
+        for nursery in task.child_nurseries:
+            for child in nursery.child_tasks:
+                yield from _leaves_first(child)
+        yield task

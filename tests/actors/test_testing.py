@@ -8,12 +8,16 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import trio
 from attrs import define, frozen
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import actors
@@ -33,25 +37,36 @@ from actors import (
 )
 from actors.mailbox import Mailbox
 from actors.testing import (
+    Action,
     Answer,
+    Asking,
     Boom,
     Crash,
     Defer,
     Drop,
     Ignore,
+    Killing,
+    Knock,
+    Nudge,
+    Outcome,
     Overrun,
+    Pausing,
     Probe,
     Refuse,
     Script,
     Stall,
     Stalled,
+    Stopping,
     Swallow,
+    Telling,
     Unexpected,
     Unsettled,
     assert_settled,
+    carry_out,
     no_task_left,
     run,
 )
+from actors.testing.strategies import Tree, plans, seeds, trees
 
 from .support import Everything, Note, Wait
 
@@ -277,6 +292,15 @@ def test_each_message_meets_its_step_over_all_incarnations(managed: bool) -> Non
     assert ends == [1, ActorCrashed, 2, ActorCrashed, Refusal, ReplyDropped, "then", "then"]
     assert script.handled == [(incarnation, Go(number)) for number, incarnation in enumerate([1, 1, 2, 2, 3, 3, 3, 3])]
     assert (script.started, script.ended) == (3, 3 if managed else 0)
+
+
+def test_an_error_that_is_raised_again_and_again_does_not_grow() -> None:
+    for crash in (Crash(), Crash(after=1.0)):
+        lengths = []
+        for asks in (1, 10):
+            run(_ends, Script(then=crash), asks)
+            lengths.append(len(list(traceback.walk_tb(crash.error.__traceback__))))
+        assert lengths[0] == lengths[1]
 
 
 def test_a_stall_lasts_until_the_actor_is_killed() -> None:
@@ -564,3 +588,110 @@ def test_the_package_needs_no_hypothesis() -> None:
     code = "import sys; import actors.testing; assert 'hypothesis' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert set(testing.__all__) <= set(dir(testing))
+
+
+# -- plans and strategies
+
+
+async def _drive(tree: Tree, plan: list[Action], outcome: Outcome) -> None:
+    """Open a tree, do to it what is planned, let all time pass, and look whether anything is lost."""
+    with suppress(SupervisorExit):
+        async with no_task_left(), actors.open_system(*tree.spec.children, **tree.opened()) as system:
+            await carry_out(system, plan, outcome)
+            await trio.sleep(1000)
+            await assert_settled(system)
+
+
+def _violated(example: tuple[Tree, list[Action], int]) -> bool:
+    tree, plan, seed = example
+    outcome = Outcome()
+    try:
+        run(_drive, tree, plan, outcome, seed=seed)
+        outcome.assert_each_ended_once()
+    except AssertionError:
+        return True
+    return False
+
+
+examples = trees().flatmap(lambda tree: st.tuples(st.just(tree), plans(tree), seeds()))
+
+
+@given(examples)
+def test_whatever_its_actors_do_a_tree_answers_every_ask_and_loses_nothing(
+    example: tuple[Tree, list[Action], int],
+) -> None:
+    tree, plan, seed = example
+    outcome = Outcome()
+    run(_drive, tree, plan, outcome, seed=seed)
+    outcome.assert_each_ended_once()
+
+
+def _keep_silent(mailbox: Mailbox, _: object) -> None:
+    mailbox.current = mailbox.owed = None
+
+
+async def _take_down_for_ever(child: Any) -> None:
+    if child.running:
+        child.tell_to_stop(child.spec.shutdown)
+        await child.wait_ended()
+    child.dismiss()
+
+
+@pytest.mark.parametrize(
+    ("place", "bug"),
+    [
+        ("actors.mailbox.Mailbox.answer_owed", _keep_silent),
+        ("actors.supervision.child.Child.take_down", _take_down_for_ever),
+        ("actors.mailbox.Mailbox.wake", lambda _: None),
+        ("actors.supervision.child.Child.dismiss", lambda _: None),
+    ],
+    ids=["the owed are forgotten", "a stop never kills", "no wake-up", "parked tasks stay"],
+)
+def test_a_planted_bug_is_found_among_the_drawn_trees(
+    place: str, bug: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, bug)
+    find(examples, _violated, settings=settings(max_examples=500, phases=[Phase.generate], database=None))
+
+
+async def test_a_plan_is_carried_out_in_order_and_each_end_is_told(autojump_clock: MockClock) -> None:
+    slow = Script([Answer("slow", after=5.0), Answer("slower", after=50.0)], then=Crash())
+    plan: list[Action] = [
+        Asking("a"),
+        Pausing(),
+        Telling("a"),
+        Asking("a", patience=20.0),
+        Pausing(100.0),
+        Stopping("gone"),
+        Asking("a"),
+        Pausing(),
+        Killing("a"),
+        Pausing(),
+        Stopping("a", now=True),
+    ]
+    async with actors.open_system(ChildSpec("a", slow.start), window=WINDOW) as system:
+        outcome = await carry_out(system, plan)
+        await assert_settled(system)
+        assert system["a"].incarnation == 4
+    outcome.assert_each_ended_once()
+    first, second, third = outcome.ends
+    assert (first.number, first.value, first.gave_up, first.after) == (0, "slow", False, 5.0)
+    assert (second.number, second.gave_up, second.after) == (3, True, 20.0)
+    assert (third.number, type(third.value)) == (6, ActorCrashed)
+    assert slow.handled == [(1, Knock(0)), (1, Nudge(2)), (1, Knock(6))]
+    outcome.ends.append(first)
+    with pytest.raises(AssertionError, match="ended"):
+        outcome.assert_each_ended_once()
+
+
+@given(trees(max_children=4, max_depth=3))
+@settings(max_examples=30)
+def test_a_drawn_tree_knows_its_workers_and_supervisors(tree: Tree) -> None:
+    async def main() -> None:
+        async with actors.open_system(*tree.spec.children, **tree.opened()) as system:
+            assert all(path in system for path in tree.paths)
+            for path in tree.supervisors:
+                system.supervisor(path)
+
+    run(main)
+    assert len(set(tree.paths)) == len(tree.paths)
