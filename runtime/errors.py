@@ -40,6 +40,11 @@ def in_short(error: BaseException) -> str:
     return str(told).partition("\n")[0]
 
 
+def counted(number: int, thing: str) -> str:
+    """Say how many there are of something, as ``1 tool`` or ``2 tools``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 # -- naming something that is not there, or wrongly
 
 
@@ -242,7 +247,7 @@ class ServerEjected(GreenroomError):
 
     def __str__(self) -> str:
         why = f". It failed last of this: {self.last_error}" if self.last_error is not None else ""
-        budget = f"{self.restarts} restart{'' if self.restarts == 1 else 's'} in {self.period:g} s"
+        budget = f"{counted(self.restarts, 'restart')} in {self.period:g} s"
         return (
             f"server {self.server!r} is ejected: it needed more than {budget}; "
             f"reload({self.server!r}) tries again with a fresh budget{why}"

@@ -6,6 +6,7 @@ from typing import ClassVar, final
 
 from attrs import frozen
 
+from runtime.errors import counted
 from runtime.value import Value
 
 
@@ -49,7 +50,7 @@ class ServerReady(Event):
     seconds: float
 
     def told(self) -> str:
-        return f"ready in {self.seconds * 1000:.0f} ms: {self.tools} tools, MCP {self.version}"
+        return f"ready in {self.seconds * 1000:.0f} ms: {counted(self.tools, 'tool')}, MCP {self.version}"
 
 
 @final
@@ -77,7 +78,8 @@ class ServerEjected(Event):
     period: float
 
     def told(self) -> str:
-        return f"ejected: more than {self.restarts} restarts in {self.period:g} s; reload it to try again"
+        budget = f"{counted(self.restarts, 'restart')} in {self.period:g} s"
+        return f"ejected: more than {budget}; reload it to try again"
 
 
 @final
@@ -111,4 +113,4 @@ class EventsLost(Event):
     count: int
 
     def told(self) -> str:
-        return f"{self.count} events lost: this subscriber is too slow"
+        return f"{counted(self.count, 'event')} lost: this subscriber is too slow"

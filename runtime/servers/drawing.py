@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from attrs import evolve
 
 from actors import Node
-from runtime.errors import in_short
+from runtime.errors import counted, in_short
 from runtime.servers.island import shown_name
 from runtime.servers.record import Record, ServerStatus, State
 
@@ -35,7 +35,7 @@ def _details(status: ServerStatus) -> Iterable[str]:
     if status.state in (State.READY, State.DRAINING):
         if status.era is not None:
             yield status.era.name.lower()
-        yield f"{status.tools} tool{'' if status.tools == 1 else 's'}"
+        yield counted(status.tools, "tool")
     if status.pid is not None:
         yield f"pid {status.pid}"
     if status.in_flight:

@@ -26,6 +26,7 @@ from runtime.errors import (
     StartTimedOut,
     StdoutNoise,
     ToolNotFound,
+    counted,
 )
 from runtime.journal import Feed, ServerReady, ServerStarting
 from runtime.protocol import Era
@@ -237,7 +238,7 @@ class Server:
         name, seconds, link = self.record.name, self.record.spec.start_timeout, conversation.link
         noise = link.noise()
         if noise.count and not conversation.agreed:
-            reason = f"{_lines(noise.count)}, and no answer in {seconds:g} s"
+            reason = f"{counted(noise.count, 'line')}, and no answer in {seconds:g} s"
             return StdoutNoise(name, link.stderr(), reason, noise.samples)
         return StartTimedOut(name, link.stderr(), seconds, conversation.waits_for)
 
@@ -269,7 +270,8 @@ class Server:
             return None
         noise = link.noise()
         if noise.count and not conversation.agreed:
-            return StdoutNoise(record.name, link.stderr(), f"{_lines(noise.count)}, then it {how}", noise.samples)
+            reason = f"{counted(noise.count, 'line')}, then it {how}"
+            return StdoutNoise(record.name, link.stderr(), reason, noise.samples)
         served = record.state in (State.READY, State.DRAINING)
         if served and link.ended_well and not record.in_flight and record.spec.restart != "permanent":
             return None
@@ -303,7 +305,3 @@ def _conversation(server: str, link: Link, era: EraChoice, count: Callable[[int]
 
     us = Implementation(name="greenroom", version=VERSION)
     return Conversation(server, link, ClientConnection(us, era=era), count)
-
-
-def _lines(count: int) -> str:
-    return "1 line" if count == 1 else f"{count} lines"

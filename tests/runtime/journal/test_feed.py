@@ -98,7 +98,7 @@ async def test_receiving_always_lets_others_run(autojump_clock):
 @pytest.mark.parametrize(("event", "told"), [
     (ServerStarting(1.0, "a", 1), "   1.000s  a  starting"),
     (ServerStarting(1.0, "a", 2), "   1.000s  a  starting again, incarnation 2"),
-    (ServerReady(1.5, "a", 1, "2026-07-28", 3, 0.12), "   1.500s  a  ready in 120 ms: 3 tools, MCP 2026-07-28"),
+    (ServerReady(1.5, "a", 1, "2026-07-28", 1, 0.12), "   1.500s  a  ready in 120 ms: 1 tool, MCP 2026-07-28"),
     (ServerCrashed(2.0, "a", 1, "ended", 0.1), "   2.000s  a  crashed: ended; restart in 0.1 s"),
     (ServerCrashed(2.0, "a", 1, "ended", None), "   2.000s  a  crashed: ended"),
     (ServerEjected(3.0, "a", 5, 300.0), "   3.000s  a  ejected: more than 5 restarts in 300 s; reload it to try again"),
