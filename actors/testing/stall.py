@@ -22,7 +22,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
+from types import AsyncGeneratorType, FrameType
 from typing import Any, final
 
 import trio
@@ -46,6 +46,10 @@ class Stalled(AssertionError):
 
     def __str__(self) -> str:
         return f"{self.why} (seed {self.seed}); its tasks, each with where it waits:\n{self.tasks}"
+
+
+_undead: list[AsyncGeneratorType[Any, Any]] = []
+"""Generators of runs that were ended from inside: nothing can close them, and their end would be loud. Kept for ever."""
 
 
 class _PulledOut(BaseException):
@@ -81,7 +85,9 @@ class StallWatch(trio.abc.Instrument):
         except BaseException as error:
             if self.found is None:
                 raise
-            _abandon(error, self._main)
+            main, self._main, self._token = self._main, None, None  # the error to come holds this object
+            self._scope = trio.CancelScope()
+            _abandon(error, main)
         return value
 
     # -- by virtual time
@@ -196,6 +202,7 @@ def _abandon(error: BaseException, main: Task | None) -> None:
         for nursery in nurseries:
             nursery._children.clear()  # it would complain of them, whenever it is collected
         gc.collect()
+        _undead.extend(it for it in gc.get_objects() if isinstance(it, AsyncGeneratorType) and it.ag_frame is not None)
     finally:
         sys.unraisablehook = hook
 
