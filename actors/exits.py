@@ -89,6 +89,11 @@ def is_orderly(reason: ExitReason) -> bool:
     return isinstance(reason, Normal | Shutdown)
 
 
+def is_interrupt(reason: ExitReason) -> bool:
+    """Say whether it ended by what is no ordinary exception, such as a KeyboardInterrupt (T12)."""
+    return isinstance(reason, Crashed) and not isinstance(reason.exception, Exception)
+
+
 def leaves(error: BaseException) -> Iterator[BaseException]:
     """Yield what an exception group holds at its leaves; an exception that is no group is its own leaf."""
     if isinstance(error, BaseExceptionGroup):

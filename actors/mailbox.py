@@ -315,10 +315,16 @@ class Mailbox:
     # -- for who ends incarnations
 
     def kill(self, reason: ExitReason) -> None:
-        """End the incarnation without asking it: cancel it where it can be waiting for something of its own."""
+        """End the incarnation without asking it: cancel it where it can be waiting for something of its own.
+
+        One that shrugs that off in its handler, or is not in a scope, ends after the message in hand.
+        """
+        parked = self.idle or self.resting
         if self.scope is not None:
             self.scope.cancel()
-        elif not any(type(item) is Stop for item in self.control or ()):  # else the first signal's reason counts (R42)
+            if parked:
+                return
+        if not any(type(item) is Stop for item in self.control or ()):  # else the first signal's reason counts (R42)
             self.put_control(Stop(reason))
 
     def at_death(self) -> tuple[object, tuple[object, ...]]:

@@ -163,8 +163,8 @@ async def open_system(
             raised = error
         finally:
             tree.leave()
-    if tree.interrupted is not None:
-        raise tree.interrupted
+    if tree.interruption is not None:
+        raise tree.interruption
     if raised is not None:
         raise raised
     if tree.gave_up is not None:
@@ -182,18 +182,16 @@ class _Tree:
     body: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     root: Child = field(init=False)
     surroundings: Surroundings = field(init=False)
-    interrupted: BaseException | None = field(default=None, init=False)
+    interruption: BaseException | None = field(default=None, init=False)
     gave_up: ExitReason | None = field(default=None, init=False)
     _supervisor: Supervisor | None = field(default=None, init=False)
     _booted: trio.Event = field(factory=trio.Event, init=False)
     _over: trio.Event = field(factory=trio.Event, init=False)  # the body has ended, or the root has
 
     def __attrs_post_init__(self) -> None:
-        self.surroundings = surroundings = Surroundings(self.observe, self._interrupt)
-        start = partial(supervise, "", self.spec, surroundings)
-        self.root = Child(
-            self.spec, start, Mailbox(self.name, math.inf), self._ended, self._interrupt, surroundings.names
-        )
+        self.surroundings = Surroundings(self.observe, self.interrupted)
+        start = partial(supervise, "", self.spec, self.surroundings)
+        self.root = Child(self.spec, start, Mailbox(self.name, math.inf), self)
 
     async def run(self) -> None:
         with trio.CancelScope(shield=True):
@@ -224,13 +222,27 @@ class _Tree:
         crash = self._supervisor.last_crash if self._supervisor is not None else None
         return cause_of(crash or self.gave_up or Shutdown())
 
-    def _interrupt(self, error: BaseException) -> None:
-        self.interrupted = error
-        self.body.cancel()
-        self._over.set()
+    # -- what its root tells it
 
-    def _ended(self, root: Child, reason: ExitReason) -> None:
+    @property
+    def names(self) -> Names:
+        """Those of the system."""
+        return self.surroundings.names
+
+    def came_up(self, root: Child) -> None:
+        """The whole tree is up; whoever waits for that is told by `run`."""
+
+    def ended(self, root: Child, reason: ExitReason) -> None:
+        """End the body, unless the root ended because that did."""
         if root.status is Status.EXITED:
             self.gave_up = reason
-            self.body.cancel()
-            self._over.set()
+            self._end_body()
+
+    def interrupted(self, error: BaseException) -> None:
+        """End the body, and the system with this error."""
+        self.interruption = self.interruption or error
+        self._end_body()
+
+    def _end_body(self) -> None:
+        self.body.cancel()
+        self._over.set()

@@ -454,7 +454,7 @@ def main(arguments: list[str]) -> int:
     passed = failed = 0
     for record in recorded(*map(Path, arguments)):
         # A deadlock behind a shield is out of reach of Trio's timeouts.
-        faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(60, exit=True, file=2)
         found = [text for manner in MANNERS if (text := mismatch(record, manner))]
         failed += bool(found)
         passed += not found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import trio
 from attrs import define, field
@@ -55,6 +55,23 @@ class StartError(Exception):
     reason: StartFailed
 
 
+class Keeper(Protocol):
+    """Who keeps a child: its supervisor, or the system where it is the root. None of this may wait."""
+
+    @property
+    def names(self) -> Names:
+        """Those of the system."""
+
+    def came_up(self, child: Child) -> None:
+        """An incarnation of it is up."""
+
+    def ended(self, child: Child, reason: ExitReason) -> None:
+        """One that was up has ended: by itself where the status is ``EXITED``, in order where it is ``STOPPED``."""
+
+    def interrupted(self, error: BaseException) -> None:
+        """It raised what is no ordinary exception, and what is for the whole system."""
+
+
 @final
 @define(eq=False)
 class Child:
@@ -63,9 +80,7 @@ class Child:
     spec: Spec
     start: Callable[[], Any]
     mailbox: Mailbox
-    on_end: Callable[[Child, ExitReason], None]  # of each incarnation that was up: once, in the moment it is known
-    on_interrupt: Callable[[BaseException], None]
-    names: Names
+    keeper: Keeper
 
     ref: Ref = field(init=False)
     context: Context = field(init=False)
@@ -93,6 +108,11 @@ class Child:
         """Its name among its siblings."""
         return self.spec.name
 
+    @property
+    def names(self) -> Names:
+        """Those of the system."""
+        return self.keeper.names
+
     # -- for its supervisor
 
     async def bring_up(self, nursery: trio.Nursery) -> ExitReason | Sentinel | None:
@@ -108,6 +128,8 @@ class Child:
         made: Any
         try:
             made = self.start()
+            if made is not IGNORE and not hasattr(made, "__aenter__"):
+                self._check(made)
         except Exception as error:  # noqa: BLE001  # the supervision boundary: a start that raises is a failed start (R13)
             failure = self.last_exit = StartFailed(crash(error))
             self.status = Status.STOPPED
@@ -175,10 +197,10 @@ class Child:
         self.status = Status.STOPPED
         if absorbed:
             assert self.last_exit is not None
-            self.on_end(self, self.last_exit)
+            self.keeper.ended(self, self.last_exit)
         if (task := self._parked) is not None:
             self._parked = None
-            reschedule(task)
+            reschedule(task, Value(DISMISSED))
 
     def cancel_timer(self) -> None:
         """Forget a restart that waits for its backoff."""
@@ -223,13 +245,14 @@ class Child:
                 reason = self._read(error)
                 del error
             del made
-            if mailbox.scope is not None and mailbox.scope.cancel_called:
-                reason = self.doom or Killed()
-            self._fall(StartFailed(reason) if self.status is Status.STARTING else reason)
+            if self.doom is not None and isinstance(reason, Crashed | Killed):
+                reason = self.doom  # it was cancelled, or fell over its cancellation
+            self._fall(reason if self.actor is not None else StartFailed(reason))
             del reason  # it may keep a traceback alive, and this task lives on
             if self.status is Status.EXITED:
                 self._parked = current_task()
-                await wait_task_rescheduled(self._abort_park)
+                if await wait_task_rescheduled(self._abort_park) is DISMISSED:
+                    return  # whatever runs by now runs in another task
 
     def _abort_park(self, _: RaiseCancelT) -> Abort:
         self._parked = None
@@ -248,11 +271,10 @@ class Child:
         for part in parts:
             if isinstance(part, GeneratorExit):
                 raise error  # the run itself is being torn down, and there is nobody left to tell
-            if isinstance(part, KeyboardInterrupt | SystemExit):
-                self.on_interrupt(part)  # for the whole system, never for a restart alone
-        return crash(
-            error, *self.mailbox.at_death()
-        )  # a cancellation that was among the parts comes again at the next checkpoint
+            if not isinstance(part, Exception | trio.Cancelled):
+                self.keeper.interrupted(part)  # for the whole system, never for a restart (T12)
+        # A cancellation that was among the parts comes again at the next checkpoint.
+        return crash(error, *self.mailbox.at_death())
 
     async def _run_on(self, actor: Actor, handler: Coroutine[Any, Any, object]) -> ExitReason:
         """Serve on within a scope, from the first handler that may wait."""
@@ -278,6 +300,7 @@ class Child:
             return await self._serve(made)
         reason: ExitReason = Killed()
         async with made as actor:
+            self._check(actor)
             self._up(actor)
             try:
                 reason = await self._serve(actor)
@@ -291,16 +314,24 @@ class Child:
         assert not isinstance(served, Coroutine)
         return served
 
+    def _check(self, made: object) -> None:
+        if isinstance(made, Coroutine):
+            made.close()
+            raise TypeError(f"the start of {self.mailbox.path!r} is async: wait in an async context manager instead")
+        if not callable(getattr(made, "receive", None)):
+            raise TypeError(f"the start of {self.mailbox.path!r} gave {made!r}, which has no receive()")
+
     def _up(self, actor: Actor) -> None:
         self.actor = actor
         self.status = Status.RUNNING
         self.up_since = trio.current_time()
+        self.keeper.came_up(self)
         self._tell_change()
 
     def _fall(self, reason: ExitReason) -> None:
         """Publish the end of an incarnation; synchronous, so that nothing can come between its parts (T16)."""
-        was_up = self.status is not Status.STARTING
-        expected = not was_up or self.status is Status.STOPPING
+        was_up = self.actor is not None
+        expected = self.status in (Status.STARTING, Status.STOPPING)
         self.actor = None
         self.context.end()
         self.last_exit = reason
@@ -310,7 +341,7 @@ class Child:
         if self.bonds is not None:
             self.bonds.publish(self, reason)
         if was_up:
-            self.on_end(self, reason)
+            self.keeper.ended(self, reason)
         self._tell_change()
 
     def _unanswered(self, reason: ExitReason) -> Exception:

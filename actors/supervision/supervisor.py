@@ -19,8 +19,8 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from actors.context import context
-from actors.errors import ChildRefused, SpecError, UnhandledMessage
-from actors.exits import ExitReason, Shutdown, StartFailed
+from actors.errors import ChildRefused, Refusal, SpecError, UnhandledMessage
+from actors.exits import ExitReason, Normal, Shutdown, StartFailed, is_interrupt
 from actors.inspect import ChildExited, ChildStarted, ChildStopped, Node, TreeEvent
 from actors.mailbox import Mailbox, Stop
 from actors.message import Ask, Tell
@@ -155,7 +155,7 @@ class Supervisor:
             case Exit():
                 pass  # it traps exits, and those of strangers are none of its business (R91)
             case _:
-                raise UnhandledMessage(message)
+                raise Refusal(str(UnhandledMessage(message)))  # a tell is dropped (R92)
         return None
 
     def _is(self, child: Child, incarnation: int, status: Status) -> bool:
@@ -200,19 +200,16 @@ class Supervisor:
             start = partial(spec.start, *arguments) if arguments else spec.start
         else:
             mailbox, start = Mailbox(path, math.inf), partial(supervise, path, spec, self._surroundings)
-        child = Child(spec, start, mailbox, self._on_end, self._surroundings.interrupt, self._surroundings.names)
-        self.children[spec.name] = child
+        child = self.children[spec.name] = Child(spec, start, mailbox, self)
         return child
 
     async def _bring_up(self, child: Child) -> ExitReason | None:
         outcome = await child.bring_up(self.nursery)
-        if outcome is None:
-            self._surroundings.observe(ChildStarted(child.mailbox.path, child.incarnation))
-        elif outcome is IGNORE:
+        if outcome is IGNORE:
+            child.close(Normal())
             if self._is_forgotten_when_down(child):  # R11, R104
                 self._forget(child)
-            return None
-        else:
+        elif outcome is not None:
             assert not isinstance(outcome, type(IGNORE))
             self._observe_exit(child, outcome, None)
             return outcome
@@ -227,13 +224,29 @@ class Supervisor:
         if self.children.get(child.name) is child:
             del self.children[child.name]
 
-    # -- exits
+    # -- what its children tell it
 
-    def _on_end(self, child: Child, reason: ExitReason) -> None:
+    @property
+    def names(self) -> Names:
+        """Those of the system."""
+        return self._surroundings.names
+
+    def interrupted(self, error: BaseException) -> None:
+        """End the system, since a child says so."""
+        self._surroundings.interrupt(error)
+
+    def came_up(self, child: Child) -> None:
+        """Let it be seen."""
+        self._surroundings.observe(ChildStarted(child.mailbox.path, child.incarnation))
+
+    def ended(self, child: Child, reason: ExitReason) -> None:
+        """Decide about an exit when its turn comes; let an ordered end be seen at once."""
         if child.status is not Status.EXITED:
             self._surroundings.observe(ChildStopped(child.mailbox.path, child.incarnation, reason))
-        elif self._mailbox.closed_by is None:
+        elif self._mailbox.closed_by is None and not is_interrupt(reason):  # else the system's stop absorbs it
             self._mailbox.put(Exited(child, child.incarnation, reason))
+
+    # -- exits
 
     def _observe_exit(self, child: Child, reason: ExitReason, decided: Verdict | None, delay: float = 0.0) -> None:
         self._surroundings.observe(
@@ -418,6 +431,7 @@ class _CouldNotStart(Exception):
 @asynccontextmanager
 async def _supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings) -> AsyncIterator[Supervisor]:
     failure: StartFailed | None = None
+    killed = False
     supervisor = Supervisor(path, spec, context()._mailbox, surroundings)
     try:
         async with trio.open_nursery() as supervisor.nursery:
@@ -426,9 +440,12 @@ async def _supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings
                 yield supervisor
             except _CouldNotStart as error:
                 failure = StartFailed(error.reason, error.child)
+            except trio.Cancelled:
+                killed = True  # so the nursery kills its children, and waits for them (R94)
+                raise
             finally:
-                # Cancelled, if the supervisor was killed: then the nursery kills its children, and waits for them.
-                await supervisor.stop_all()
+                if not killed:
+                    await supervisor.stop_all()
     finally:
         supervisor.close_all(failure or Shutdown())
     if failure is not None:
