@@ -49,7 +49,7 @@ class Stalled(AssertionError):
 
 
 _undead: list[AsyncGeneratorType[Any, Any]] = []
-"""Generators of runs that were ended from inside: nothing can close them, and their end would be loud. Kept for ever."""
+"""Generators of runs that were ended from inside. Nothing can close them, and their end would be loud: none comes."""
 
 
 class _PulledOut(BaseException):
@@ -85,9 +85,9 @@ class StallWatch(trio.abc.Instrument):
         except BaseException as error:
             if self.found is None:
                 raise
-            main, self._main, self._token = self._main, None, None  # the error to come holds this object
+            abandoned, self._main, self._token = self._main, None, None  # the error to come holds this object
             self._scope = trio.CancelScope()
-            _abandon(error, main)
+            _abandon(error, abandoned)
         return value
 
     # -- by virtual time
