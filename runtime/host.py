@@ -26,6 +26,7 @@ from runtime.errors import (
     InvalidAnswer,
     InvalidArguments,
     NameTaken,
+    NotSupported,
     RuntimeFailed,
     Sent,
     ServerEjected,
@@ -398,7 +399,7 @@ class Runtime:
 
     def _forget_spawned(self) -> None:
         """A fleet that is started again begins with the configuration's servers: who was spawned is gone."""
-        for record in [record for record in self._records.values() if record.ref is not None and not record.ref.alive]:
+        for record in [record for name, record in self._records.items() if name not in self.config.servers]:
             self._is_down(record, State.STOPPED)
             del self._records[record.name]
 
@@ -464,7 +465,9 @@ def _encoded(server: str, tool: str, arguments: Mapping[str, Any] | None) -> Raw
         raise InvalidArguments(server, tool, str(error)) from error
 
 
-def _down(record: Record) -> ServerEjected | ServerStopped:
+def _down(record: Record) -> ServerEjected | ServerStopped | NotSupported:
+    if isinstance(record.last_error, NotSupported):
+        return NotSupported(record.name, (), record.last_error.feature)
     if record.state is State.EJECTED:
         return ServerEjected(record.name, record.window.intensity, record.window.period, record.last_error)
     return ServerStopped(record.name)

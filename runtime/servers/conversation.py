@@ -124,11 +124,14 @@ class Conversation:
         """Which answer the start waits for."""
         return _ASKED.get(self._connection.state, "tools/list")
 
-    async def open(self) -> Opened:
-        """Agree with the server, whichever era it speaks. Raises `HandshakeRefused`."""
+    async def open(self, patience: float) -> Opened:
+        """Agree with the server, whichever era it speaks, as long as there is ``patience``. Raises `HandshakeRefused`.
+
+        Silence is taken for a legacy server's while there is time enough left to speak with that.
+        """
         self._write(self._connection.open())
         warm_up()  # the message classes are made while the server starts, and not when its answer is there
-        with trio.move_on_after(PROBE_SILENCE):
+        with trio.move_on_after(min(PROBE_SILENCE, patience / 3)):
             return await self._opened.wait()
         if self.probing:
             self._write(self._connection.probe_expired())

@@ -193,7 +193,7 @@ class Server:
         """Bring it from the first line to readiness (S2), then keep its catalog true."""
         try:
             with trio.CancelScope(deadline=began + self.record.spec.start_timeout) as patience:
-                opened = await conversation.open()
+                opened = await conversation.open(self.record.spec.start_timeout)
                 self.record.agree(opened)
                 lists = opened.capabilities.tools is not None
                 tools = await conversation.list_tools() if lists else {}

@@ -18,6 +18,7 @@ from runtime.errors import (
     CallInterrupted,
     CommandNotFound,
     InvalidArguments,
+    NotSupported,
     ServerExited,
     StartTimedOut,
     StdoutNoise,
@@ -200,3 +201,13 @@ async def test_the_environment_of_the_host_is_not_passed_on(mark, monkeypatch):
     async with fleet(mark, server("echo", mark)):
         assert len(marked(MARK, mark)) == 2
         assert not marked(MARK, mark).keys() & marked("HOST_SECRET", mark).keys()
+
+
+async def test_a_server_that_needs_what_does_not_work_yet_is_tried_once_and_says_so(mark):
+    async with fleet(mark, {"url": "https://example.org/mcp"}) as host:
+        for _ in range(2):
+            with pytest.raises(NotSupported, match="server 'bad' is not started: a server reached by its url"):
+                await host.call("bad", "x")
+            status = host.status()["bad"]
+            assert (status.state, status.restarts) == (State.STOPPED, 0)
+            await host.reload("bad")

@@ -131,6 +131,13 @@ async def test_silence_at_the_probe_is_met_with_initialize_on_the_same_process(a
         assert len(fleet.lives["a"]) == 1
 
 
+async def test_silence_at_the_probe_leaves_a_short_start_timeout_time_enough_to_initialize(autojump_clock):
+    fleet = Fleet({"a": legacy_that_ignores_the_probe})
+    async with fleet.open(servers={"a": {"start_timeout": 3}}) as host:
+        assert host.status()["a"].state is State.READY
+        assert trio.current_time() == pytest.approx(1, abs=0.1)
+
+
 async def test_the_era_found_is_remembered_by_the_next_incarnation(autojump_clock):
     fleet = Fleet({"a": legacy_that_ends_at_the_probe})
     async with fleet.open() as host:
@@ -172,7 +179,7 @@ async def test_a_server_that_never_answers_times_out_and_says_what_was_waited_fo
         assert trio.current_time() == pytest.approx(5, abs=0.1)
         error = host.status()["a"].last_error
         assert isinstance(error, StartTimedOut)
-        assert "server 'a' was not ready after 5 s: no answer to server/discover" in str(error)
+        assert "server 'a' was not ready after 5 s: no answer to initialize" in str(error)
         assert "start_timeout" in str(error)
         await host.call("b", "echo")
 
