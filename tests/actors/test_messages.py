@@ -111,9 +111,11 @@ async def test_a_cancelled_ask_that_was_queued_is_never_handled() -> None:
     async with actors.open_system(ChildSpec("a", Everything)) as system, trio.open_nursery() as nursery:
         nursery.start_soon(system["a"].ask, Wait(gate))
         await wait_all_tasks_blocked()
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await system["a"].ask(Add(100))
+        async with trio.open_nursery() as askers:
+            askers.start_soon(system["a"].ask, Add(100))
+            await wait_all_tasks_blocked()
+            assert system["a"].statistics().queued == 1
+            askers.cancel_scope.cancel()
         assert system["a"].statistics().queued == 0
         gate.set()
         assert await system["a"].ask(Add(1)) == 1
@@ -140,10 +142,12 @@ async def test_asks_that_give_up_at_a_stuck_actor_do_not_grow_its_queue() -> Non
     async with actors.open_system(ChildSpec("a", Everything)) as system, trio.open_nursery() as nursery:
         nursery.start_soon(system["a"].ask, Wait(gate))
         await wait_all_tasks_blocked()
-        for _ in range(1000):  # four times its capacity
-            with trio.CancelScope() as scope:
-                scope.cancel()
-                await system["a"].ask(Add(100))
+        for _ in range(20):  # in all four times its capacity
+            async with trio.open_nursery() as askers:
+                for _ in range(50):
+                    askers.start_soon(system["a"].ask, Add(100))
+                await wait_all_tasks_blocked()
+                askers.cancel_scope.cancel()
         assert len(system["a"]._mailbox.queue) <= 65
         gate.set()
         assert await system["a"].ask(Add(1)) == 1
@@ -307,9 +311,10 @@ async def test_a_cancelled_send_leaves_nothing_behind() -> None:
         nursery.start_soon(ref.ask, Wait(gate))
         await wait_all_tasks_blocked()
         ref.tell(Note("1"))
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await ref.send(Note("2"))
+        async with trio.open_nursery() as senders:
+            senders.start_soon(ref.send, Note("2"))
+            await wait_all_tasks_blocked()
+            senders.cancel_scope.cancel()
         gate.set()
         await wait_all_tasks_blocked()
         assert await ref.ask(Seen()) == ("waiting", "done", "1")
