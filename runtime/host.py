@@ -19,6 +19,7 @@ import runtime.protocol as protocol
 from actors import ActorCrashed, ActorStopped, ChildSpec, MailboxFull, RestartWindow, Strategy, SupervisorSpec, Verdict
 from runtime.cache import Cache, Forget, Lookup, Store, cache_key, time_to_live
 from runtime.call import ToolCall
+from runtime.deadlines import DeadlinePassed, Deadlines
 from runtime.errors import (
     CallInterrupted,
     CallRefused,
@@ -54,6 +55,7 @@ from runtime.servers import (
     open_link,
     with_servers,
 )
+from runtime.tasks import beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,13 +107,16 @@ async def open_over(
     runtime = Runtime(config, feed)
     runtime._services = Services(open_link, feed, runtime._take_catalog)
     try:
-        async with actors.open_system(
-            SupervisorSpec("services", runtime._service_specs(), window=_WINDOW),
-            SupervisorSpec("fleet", runtime._island_specs(), window=_WINDOW, concurrent_stop=True),
-            strategy=Strategy.REST_FOR_ONE,
-            window=_WINDOW,
-            observe=runtime._observe,
-        ) as runtime._system:
+        async with (
+            beside(runtime._deadlines.run),
+            actors.open_system(
+                SupervisorSpec("services", runtime._service_specs(), window=_WINDOW),
+                SupervisorSpec("fleet", runtime._island_specs(), window=_WINDOW, concurrent_stop=True),
+                strategy=Strategy.REST_FOR_ONE,
+                window=_WINDOW,
+                observe=runtime._observe,
+            ) as runtime._system,
+        ):
             try:
                 await runtime._wait_open(wait or config.start, timeout)
                 yield runtime
@@ -134,6 +139,7 @@ class Runtime:
     _system: actors.System = field(init=False)
     _registry: actors.Ref = field(init=False)
     _cache: actors.Ref = field(init=False)
+    _deadlines: Deadlines = field(factory=Deadlines, init=False)
     _acting: defaultdict[str, trio.Lock] = field(factory=lambda: defaultdict(trio.Lock), init=False)  # {island: lock}
 
     # -- looking
@@ -195,15 +201,20 @@ class Runtime:
             raise ToolNotFound(server, str(tool), tuple(record.tools))
         call = ToolCall(server, tool, _encoded(server, tool, arguments), progress)
         seconds = record.spec.timeout if timeout is None else timeout
-        with trio.CancelScope(deadline=trio.current_time() + seconds):
-            return await self._answer(record, call)
-        raise CallTimedOut(server, tool, call.sent, seconds, record.state.value)
+        deadline = trio.current_time() + seconds
+        limit = self._deadlines.limit(deadline)
+        try:
+            return await self._answer(record, call, deadline)
+        except DeadlinePassed:
+            raise CallTimedOut(server, tool, call.sent, seconds, record.state.value) from None
+        finally:
+            self._deadlines.lift(limit)
 
-    async def _answer(self, record: Record, call: ToolCall) -> CallToolResult:
+    async def _answer(self, record: Record, call: ToolCall, deadline: float) -> CallToolResult:
         ttl = time_to_live(record.spec.cache, call.tool)
         key = cache_key(call.arguments) if ttl else None
         remembered = None if key is None else await self._remembered(record, call.tool, key)
-        answer = await self._ask(record, call) if remembered is None else remembered
+        answer = await self._ask(record, call, deadline) if remembered is None else remembered
         try:
             result = protocol.result_from_wire(protocol.CallToolResult, answer)
         except protocol.WireError as error:
@@ -220,8 +231,8 @@ class Runtime:
         except (ActorCrashed, ActorStopped):
             return None  # a cache that has trouble is no trouble of its user
 
-    async def _ask(self, record: Record, call: ToolCall) -> Raw:
-        while True:
+    async def _ask(self, record: Record, call: ToolCall, deadline: float) -> Raw:
+        while trio.current_time() < deadline:
             if record.state in DOWN:
                 raise _down(record)
             ref = record.ref
@@ -242,7 +253,9 @@ class Runtime:
                     raise CallInterrupted(call.server, call.tool, call.sent) from None
             # It waited in a mailbox that has ended. What was stopped or ejected is told above, once that is settled;
             # after a reload the server has another address.
-            await record.wait(lambda now, gone=ref: now.ref is not gone or now.state in DOWN)  # type: ignore[misc]
+            with trio.move_on_at(deadline):
+                await record.wait(lambda now, gone=ref: now.ref is not gone or now.state in DOWN)  # type: ignore[misc]
+        raise DeadlinePassed
 
     # -- acting
 

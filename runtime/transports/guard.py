@@ -19,7 +19,8 @@ from typing import final
 import trio
 from attrs import define, field
 
-from ._tasks import beside
+from runtime.tasks import beside
+
 from .environment import MARKER_VARIABLE, Marker
 from .process import Child
 

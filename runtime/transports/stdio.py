@@ -17,8 +17,9 @@ import outcome
 import trio
 from attrs import define, field, frozen
 
+from runtime.tasks import beside
+
 from . import Transport
-from ._tasks import beside
 from .environment import MARKER_VARIABLE, Marker
 from .framing import LINE_LIMIT, NOISE_BUDGET, LineFraming, Noise, Tail
 from .guard import Guard
