@@ -255,6 +255,36 @@ def from_wire(cl: type[T], data: Raw | bytes | Mapping[str, Any]) -> T:
     return structured
 
 
+class _Text(msgspec.Struct, tag_field="type", tag="text", forbid_unknown_fields=True, gc=False):
+    text: str
+
+
+class _TextResult(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """What nearly every tool answers with, and nothing else."""
+
+    content: list[_Text]
+    structured_content: Any = None
+    is_error: bool | None = None
+    result_type: str | None = None
+
+
+_decode_text_result = msgspec.json.Decoder(_TextResult).decode
+
+
+def _text_result(data: Raw | bytes) -> messages.CallToolResult | None:
+    """The result that `from_wire` would give, in half the time, if it is plain text; None: ask `from_wire`."""
+    try:
+        found = _decode_text_result(data)
+    except MALFORMED:
+        return None
+    return messages.CallToolResult(
+        content=tuple([messages.TextContent(text=block.text) for block in found.content]),
+        structured_content=found.structured_content,
+        is_error=found.is_error,
+        result_type=found.result_type,
+    )
+
+
 def result_from_wire(cl: type[T], data: Raw | bytes | Mapping[str, Any]) -> T:
     """`from_wire` for results: also refuses a ``resultType`` other than ``complete`` (absent means complete).
 
@@ -263,11 +293,15 @@ def result_from_wire(cl: type[T], data: Raw | bytes | Mapping[str, Any]) -> T:
         UnexpectedResultType: the server asks for input, or answers in the words of an extension; this side
             offered neither. MCP 2026-07-28: an unknown value is an invalid result.
     """
-    result = from_wire(cl, data)
+    result: Any = None
+    if cl is messages.CallToolResult and isinstance(data, Raw | bytes):
+        result = _text_result(data)
+    if result is None:
+        result = from_wire(cl, data)
     kind = getattr(result, "result_type", None)
     if kind is not None and kind != "complete":
         raise UnexpectedResultType(cl.__name__, "resultType", f"is {kind!r}, which was never offered", kind)
-    return result
+    return result  # type: ignore[no-any-return]
 
 
 def to_wire(value: Any) -> dict[str, Any]:
@@ -277,10 +311,10 @@ def to_wire(value: Any) -> dict[str, Any]:
 
 
 def warm_up() -> None:
-    """Import cattrs and make the hooks that the start of a modern connection needs: some 10 ms, well spent while
+    """Import cattrs and make the hooks that the start of a modern connection needs: some 12 ms, well spent while
     a child process starts, for they would else be spent when its first answer is there."""
     converter = _converter()
-    for cl in (messages.DiscoverResult, messages.ListToolsResult, messages.CallToolResult, messages.TextContent):
+    for cl in (messages.DiscoverResult, messages.ListToolsResult):
         converter.get_structure_hook(cl)
     for part in (messages.Implementation, messages.ClientCapabilities):
         converter.get_unstructure_hook(part)

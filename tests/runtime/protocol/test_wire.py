@@ -24,6 +24,7 @@ from runtime.protocol import (
     result_from_wire,
     to_wire,
 )
+from runtime.protocol.wire import _text_result
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -57,6 +58,46 @@ TOOLS = objects({"tools": st.lists(TOOL, max_size=3)}, {"nextCursor": st.text(),
 @given(RESULT)
 def test_a_result_survives_the_way_in_and_out(wire):
     assert to_wire(from_wire(CallToolResult, wire)) == wire
+
+
+# What is nearly a result of plain text: each member right, wrong or missing.
+NEARLY_TEXT = st.fixed_dictionaries(
+    {},
+    optional={"type": st.sampled_from(["text", "text", "text", "image", None, 1]), "text": st.text() | JSON, "x": JSON},
+)
+NEARLY_PLAIN = st.fixed_dictionaries(
+    {},
+    optional={
+        "content": st.lists(NEARLY_TEXT | TEXT | JSON, max_size=2) | JSON,
+        "structuredContent": JSON,
+        "isError": st.none() | st.booleans() | JSON,
+        "resultType": st.sampled_from(["complete", None, 1]),
+        "_meta": JSON,
+        "x": JSON,
+    },
+)
+
+
+def read_by(read, data):
+    try:
+        return read(CallToolResult, data)
+    except WireError as error:
+        return str(error)
+
+
+@given(RESULT | NEARLY_PLAIN | JSON)
+def test_plain_text_is_read_by_a_shorter_way_to_the_same_end(wire):
+    data = json.dumps(wire).encode()
+    assert read_by(result_from_wire, data) == read_by(from_wire, data)
+
+
+def test_plain_text_takes_the_shorter_way():
+    """Or the property above would compare the longer way with itself."""
+    data = (
+        b'{"resultType":"complete","content":[{"type":"text","text":"a"}],"structuredContent":{"a":1},"isError":false}'
+    )
+    assert _text_result(data) == from_wire(CallToolResult, data)
+    assert _text_result(b'{"content":[{"type":"text","text":"a","_meta":{}}]}') is None
 
 
 @given(TOOLS)
