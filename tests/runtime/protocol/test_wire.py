@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime import protocol
@@ -86,6 +86,8 @@ def read_by(read, data):
 
 
 @given(RESULT | NEARLY_PLAIN | JSON)
+@example({"content": [{"text": "a"}]})
+@example({"content": [{"type": "text"}]})
 def test_plain_text_is_read_by_a_shorter_way_to_the_same_end(wire):
     data = json.dumps(wire).encode()
     assert read_by(result_from_wire, data) == read_by(from_wire, data)
