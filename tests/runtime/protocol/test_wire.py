@@ -124,9 +124,9 @@ def test_a_list_survives_the_way_in_and_out(wire):
     ],
 )
 def test_official_examples_survive_and_stay_valid(official_name, ours, examples, official):
-    for example in examples(official_name).values():
-        wire = to_wire(from_wire(ours, example))
-        assert wire == example
+    for shown in examples(official_name).values():
+        wire = to_wire(from_wire(ours, shown))
+        assert wire == shown
         official("2026-07-28").check(official_name, wire)
 
 
