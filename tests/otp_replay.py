@@ -129,15 +129,16 @@ class Stage:
     said: dict[str, Json] = field(factory=dict)  # orderly reasons, in answer to a stop
 
     def begin(self, path: str) -> None:
-        self.incs[path] += 1
-        self.alive.add(path)
-        self.events.append(["start", path, self.incs[path]])
+        """Begin a process, and before it the supervisors above it that have not begun."""
+        if path and path not in self.alive:
+            self.begin(path.rpartition("/")[0])
+            self.incs[path] += 1
+            self.alive.add(path)
+            self.events.append(["start", path, self.incs[path]])
 
     def attempt(self, path: str) -> str:
-        """Say how the next start of a worker goes. Its supervisors have begun, now if not before."""
-        for above in reversed([str(parent) for parent in Path(path).parents][:-1]):
-            if above not in self.alive:
-                self.begin(above)
+        """Say how the next start of a worker goes."""
+        self.begin(path.rpartition("/")[0])
         outcome = self.plans[path].pop(0) if self.plans.get(path) else "ok"
         if outcome != "ok":
             self.events.append([f"start_{outcome}", path])
@@ -145,8 +146,7 @@ class Stage:
 
     def observe(self, event: actors.TreeEvent) -> None:
         if isinstance(event, actors.ChildStarted):
-            if event.path not in self.alive:
-                self.begin(event.path)
+            self.begin(event.path)
         elif event.path in self.alive:
             self.alive.remove(event.path)
             said = self.said.pop(event.path, "shutdown")
