@@ -72,6 +72,8 @@ Wait = Literal["settled", "required", "none"]
 DRAIN = 10.0  # seconds that calls in flight get to finish before a reload stops their server
 _WINDOW = RestartWindow(intensity=10, period=60.0)
 
+_encode = msgspec.json.Encoder().encode
+
 
 @asynccontextmanager
 async def open_runtime(
@@ -473,7 +475,7 @@ def _encoded(server: str, tool: str, arguments: Mapping[str, Any] | None) -> Raw
     if not isinstance(arguments, Mapping):
         raise InvalidArguments(server, tool, f"got {type(arguments).__name__}: {arguments!r:.80}")
     try:
-        return Raw(msgspec.json.encode(arguments if type(arguments) is dict else dict(arguments)))
+        return Raw(_encode(arguments if type(arguments) is dict else dict(arguments)))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidArguments(server, tool, str(error)) from error
 

@@ -163,7 +163,10 @@ class StdioTransport(Transport):
     # Sending
 
     def send_nowait(self, message: bytes) -> None:
-        self._check_sending()
+        if self._closing:
+            raise trio.ClosedResourceError("this transport is closed")
+        if self._broken:
+            raise trio.BrokenResourceError(f"process {self.pid} no longer reads its stdin")
         if self._queued and (self._senders or self._queued + len(message) > self._outgoing_limit):
             raise trio.WouldBlock
         self._queue(message)
@@ -183,12 +186,6 @@ class StdioTransport(Transport):
             await trio.lowlevel.wait_task_rescheduled(give_up)
         else:
             await trio.lowlevel.cancel_shielded_checkpoint()
-
-    def _check_sending(self) -> None:
-        if self._closing:
-            raise trio.ClosedResourceError("this transport is closed")
-        if self._broken:
-            raise trio.BrokenResourceError(f"process {self.pid} no longer reads its stdin")
 
     def _queue(self, message: bytes) -> None:
         self._outgoing.append(message)
@@ -219,7 +216,8 @@ class StdioTransport(Transport):
             while not self._closing:
                 if not rest:
                     if not self._outgoing:
-                        await self._wait_outgoing()
+                        self._writer = trio.lowlevel.current_task()
+                        await trio.lowlevel.wait_task_rescheduled(self._abort_write)
                     rest = b"".join(self._outgoing)
                     self._outgoing.clear()
                     continue  # it may have been closed meanwhile
@@ -238,13 +236,9 @@ class StdioTransport(Transport):
         except trio.ClosedResourceError:
             return  # by `aclose`, which says the rest
 
-    async def _wait_outgoing(self) -> None:
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._writer = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        self._writer = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(abort)
+    def _abort_write(self, _: object) -> trio.lowlevel.Abort:
+        self._writer = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     # Receiving
 
