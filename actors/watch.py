@@ -87,8 +87,7 @@ class Bonds:
             watch.tell(child.incarnation, reason)
         linked, self.linked = self.linked, []
         for peer in linked:
-            if peer.bonds is not None and child in peer.bonds.linked:
-                peer.bonds.linked.remove(child)
+            _bonds(peer).linked.remove(child)  # a link is in both lists, or in neither
             peer.signal(reason, child.ref)
         for watch in tuple(self.watching):
             watch._leave()
