@@ -128,8 +128,8 @@ def _do(
                 ref.tell(Nudge(number))
         case Killing():
             ref.kill()
-        case Stopping(_, now):
-            ref.stop(now=now)
+        case _:
+            ref.stop(now=action.now)
 
 
 async def _ask(number: int, ref: Ref, patience: float, outcome: Outcome) -> None:

@@ -41,7 +41,7 @@ async def assert_settled(system: System) -> None:
     await wait_all_tasks_blocked()
     children = list(_below(system._root))
     faults = [fault for child in children for fault in (*_at_rest(child), *_tasks(child))]
-    faults.extend(_lost_asks(trio.lowlevel.current_root_task()))
+    faults.extend(_lost_asks())
     if faults:
         raise Unsettled(tuple(faults))
 
@@ -49,10 +49,10 @@ async def assert_settled(system: System) -> None:
 @asynccontextmanager
 async def no_task_left() -> AsyncIterator[None]:
     """Check that the block leaves no task behind anywhere in the run. Raises `Unsettled` with their names."""
-    before = set(_tasks_below(trio.lowlevel.current_root_task()))
+    before = set(_tasks_below(_root()))
     yield
     await wait_all_tasks_blocked()
-    left = [task for task in _tasks_below(trio.lowlevel.current_root_task()) if task not in before]
+    left = [task for task in _tasks_below(_root()) if task not in before]
     if left:
         raise Unsettled(tuple(f"task {task.name!r} is left" for task in left))
 
@@ -89,8 +89,8 @@ def _tasks(child: Child) -> Iterator[str]:
         yield f"{child.mailbox.path!r} has {len(others)} tasks for {timers} timers beside its children: {names}"
 
 
-def _lost_asks(root: Task | None) -> Iterator[str]:
-    for task in _tasks_below(root):
+def _lost_asks() -> Iterator[str]:
+    for task in _tasks_below(_root()):
         envelope = task.custom_sleep_data
         if isinstance(envelope, Envelope) and envelope.task is not None and not _is_held(envelope):
             kind = type(envelope.message).__name__
@@ -103,9 +103,14 @@ def _is_held(envelope: Envelope) -> bool:
     return mailbox.current is envelope or any(item is envelope for item in lanes)
 
 
-def _tasks_below(task: Task | None) -> Iterator[Task]:
-    if task is not None:
-        yield task
-        for nursery in task.child_nurseries:
-            for child in nursery.child_tasks:
-                yield from _tasks_below(child)
+def _root() -> Task:
+    root = trio.lowlevel.current_root_task()
+    assert root is not None  # inside a run there is one
+    return root
+
+
+def _tasks_below(task: Task) -> Iterator[Task]:
+    yield task
+    for nursery in task.child_nurseries:
+        for child in nursery.child_tasks:
+            yield from _tasks_below(child)

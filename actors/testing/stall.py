@@ -21,6 +21,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import AsyncGeneratorType, FrameType
 from typing import Any, final
@@ -66,6 +67,7 @@ class StallWatch(trio.abc.Instrument):
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _main: Task | None = field(default=None, init=False)
     _token: trio.lowlevel.TrioToken | None = field(default=None, init=False)
+    _pull_out: Callable[[], object] = field(default=lambda: None, init=False)  # raises in Trio's loop, if anything can
     _idle: int = field(default=0, init=False)  # passes since a task's last step
 
     def run(self, main: Callable[..., Awaitable[object]], args: tuple[Any, ...], clock: trio.abc.Clock) -> object:
@@ -122,6 +124,7 @@ class StallWatch(trio.abc.Instrument):
                 faulthandler.cancel_dump_traceback_later()
             return
         handler = signal.signal(signal.SIGALRM, self._on_alarm)
+        self._pull_out = partial(signal.setitimer, signal.ITIMER_REAL, 0.001, _GRACE)
         left, interval = signal.setitimer(signal.ITIMER_REAL, self._limit, _GRACE)
         try:
             yield
@@ -143,8 +146,7 @@ class StallWatch(trio.abc.Instrument):
             self._scope.cancel()
         else:
             trio.lowlevel.remove_instrument(self)  # it would catch what is raised
-            if hasattr(signal, "setitimer"):
-                signal.setitimer(signal.ITIMER_REAL, 0.001, _GRACE)
+            self._pull_out()
 
 
 def _draw(task: Task | None, indent: str = "") -> str:
@@ -195,16 +197,21 @@ def _abandon(error: BaseException, main: Task | None) -> None:
         tasks = list(_leaves_first(_root(main)))
         nurseries = [nursery for task in tasks for nursery in task.child_nurseries]
         for task in tasks:
-            for _ in range(_CLOSINGS):
-                with suppress(BaseException):
-                    task.coro.close()
-                    break
+            any(_is_closed(task) for _ in range(_CLOSINGS))
         for nursery in nurseries:
             nursery._children.clear()  # it would complain of them, whenever it is collected
         gc.collect()
         _undead.extend(it for it in gc.get_objects() if isinstance(it, AsyncGeneratorType) and it.ag_frame is not None)
     finally:
         sys.unraisablehook = hook
+
+
+def _is_closed(task: Task) -> bool:
+    try:
+        task.coro.close()
+    except BaseException:  # noqa: BLE001  # its last word
+        return False
+    return True
 
 
 def _root(task: Task | None) -> Task | None:

@@ -243,14 +243,53 @@ def test_waiting_for_a_deadline_a_thread_or_a_socket_is_no_deadlock() -> None:
     assert run(main) == "done"
 
 
-def test_outside_the_main_thread_a_run_that_spins_ends_its_process_with_a_dump() -> None:
+@pytest.mark.parametrize(("main", "where"), [("_busy", "in _busy"), ("_shielded_deadlock", "in run")])
+def test_outside_the_main_thread_a_run_that_cannot_be_ended_ends_its_process_with_a_dump(main: str, where: str) -> None:
     code = (
-        "import threading; from tests.actors.test_testing import _busy, run;"
-        "threading.Thread(target=lambda: run(_busy, real_limit=0.05)).start()"
+        f"import threading; from tests.actors.test_testing import {main}, run;"
+        f"threading.Thread(target=lambda: run({main}, real_limit=0.05)).start()"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert found.returncode == 1
-    assert "in _busy" in found.stderr
+    assert where in found.stderr
+
+
+def test_a_run_that_spins_before_it_has_begun_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NeverBegins(trio.abc.Clock):
+        def start_clock(self) -> None:
+            while True:
+                pass
+
+        def current_time(self) -> float:
+            return 0.0
+
+        def deadline_to_sleep_time(self, deadline: float) -> float:
+            return 0.0
+
+    monkeypatch.setattr("actors.testing.stall._GRACE", 0.05)
+    with pytest.raises(Stalled, match="no end after") as stall:
+        run(_deadlock, clock=NeverBegins(), real_limit=0.05)
+    assert stall.value.tasks == ""
+
+
+def test_a_run_that_waits_in_real_time_is_ended_at_the_limit() -> None:
+    with pytest.raises(Stalled, match=r"(?s)real time \(seed 0\).*in _deadlock"):
+        run(_deadlock, clock=MockClock(rate=1.0), real_limit=0.05)
+
+
+def test_what_will_not_be_closed_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    closings: list[type[BaseException]] = []
+
+    async def clings() -> None:
+        while len(closings) < 150:
+            try:
+                await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
+            except BaseException as error:  # noqa: BLE001  # that it does is what this is about
+                closings.append(type(error))
+
+    with pytest.raises(Stalled, match="clings"):
+        run(clings)
+    assert set(closings) == {GeneratorExit}
 
 
 def test_in_another_thread_a_run_ends_like_any_other() -> None:
