@@ -337,6 +337,7 @@ class Supervisor:
             if failure is not None:  # R35: the rest of the group stays down until it is tried again
                 child.status = Status.RESTARTING
                 self._mailbox.put(TryAgain(child, child.incarnation, counted=False))
+                await trio.lowlevel.checkpoint()  # a loop of starts that fail at once leaves others their turns
                 return
 
     # -- requests (R70-R73)

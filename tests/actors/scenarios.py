@@ -91,7 +91,8 @@ def scenarios(draw: st.DrawFn) -> Json:
     root = draw(supervisors())
     known = dict(below("root", root))
     paths = [f"{path}/{child['id']}" for path, sup in known.items() for child in sup["children"] if is_worker(child)]
-    plans = draw(st.dictionaries(st.sampled_from(paths), STARTS, max_size=2)) if paths and draw(st.booleans()) else {}
+    planned = st.dictionaries(st.sampled_from(paths or ["root"]), STARTS, max_size=2)
+    plans = draw(planned) if draw(st.booleans()) else {}
     steps: list[Json] = []
     now = 0
     for number in range(draw(st.integers(1, 8))):
