@@ -30,8 +30,8 @@ def run(
     Raises `Stalled` when every task waits and nothing can wake one (with a clock that jumps: at once), or when
     ``real_limit`` seconds of real time are over. What ``main`` can then still clean up, it cleans up, cancelled.
 
-    The order is a setting of the whole process: run one at a time. Outside the main thread, and on Windows, a run that
-    exceeds its real time ends the process after a dump of its stacks.
+    The order is a setting of the whole process: run one at a time. Outside the main thread, and on Windows, a stalled
+    run that a cancellation does not end ends the process, after a dump of its stacks.
     """
     watch = StallWatch(real_limit)
     with repeatable(seed):

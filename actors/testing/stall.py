@@ -8,7 +8,7 @@ still stand where they stood.
 Then the run is cancelled, and most end. A shielded task does not, and a tree of actors is shielded: Trio has no way to
 end it. So a signal's handler raises inside Trio's loop, which ends the loop; the tasks are abandoned, and what they say
 while they are collected is not worth reading. The signal is a timer's, which the system has one of per process: it is
-given back with what was left of it.
+given back with what was left of it. Where there is no such signal the process ends instead, after a dump.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import math
+import os
 import signal
 import sys
 import threading
@@ -117,11 +118,12 @@ class StallWatch(trio.abc.Instrument):
     @contextmanager
     def _real_limit(self) -> Iterator[None]:
         if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-            faulthandler.dump_traceback_later(self._limit, exit=True)
+            over = threading.Event()
+            threading.Thread(target=self._limit_from_outside, args=(over,), daemon=True).start()
             try:
                 yield
             finally:
-                faulthandler.cancel_dump_traceback_later()
+                over.set()
             return
         handler = signal.signal(signal.SIGALRM, self._on_alarm)
         self._pull_out = partial(signal.setitimer, signal.ITIMER_REAL, 0.001, _GRACE)
@@ -135,7 +137,17 @@ class StallWatch(trio.abc.Instrument):
     def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
         if self.found is not None:
             raise _PulledOut
-        self.found = f"no end after {self._limit:g} s of real time{_running_at(frame)}", _draw(self._main)
+        self._end(_running_at(frame))
+
+    def _limit_from_outside(self, over: threading.Event) -> None:
+        if not over.wait(self._limit):
+            self._end("")
+            if not over.wait(_GRACE):
+                faulthandler.dump_traceback()  # of all threads; under the interpreter's lock, as its timer is not
+                os._exit(1)
+
+    def _end(self, where: str) -> None:
+        self.found = self.found or (f"no end after {self._limit:g} s of real time{where}", _draw(self._main))
         with suppress(trio.RunFinishedError):
             if self._token is not None:
                 self._token.run_sync_soon(self._scope.cancel)

@@ -243,6 +243,20 @@ def test_waiting_for_a_deadline_a_thread_or_a_socket_is_no_deadlock() -> None:
     assert run(main) == "done"
 
 
+def test_in_another_thread_a_run_that_can_be_cancelled_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[BaseException] = []
+
+    def outside() -> None:
+        with pytest.raises(Stalled, match="no end after") as stall:
+            run(_live_lock, real_limit=0.05)
+        ends.append(stall.value)
+
+    thread = threading.Thread(target=outside)
+    thread.start()
+    thread.join()
+    assert len(ends) == 1
+
+
 @pytest.mark.parametrize(("main", "where"), [("_busy", "in _busy"), ("_shielded_deadlock", "in run")])
 def test_outside_the_main_thread_a_run_that_cannot_be_ended_ends_its_process_with_a_dump(main: str, where: str) -> None:
     code = (
