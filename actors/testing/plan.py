@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TypeAlias, final
@@ -32,10 +33,10 @@ class Nudge(Tell):
 
 @frozen
 class Asking:
-    """Ask the actor at ``path``, in a task of its own, and give up after ``patience`` seconds."""
+    """Ask the actor at ``path``, in a task of its own, and give up after ``patience`` seconds, by default never."""
 
     path: str
-    patience: float = 60.0
+    patience: float = math.inf
 
 
 @frozen

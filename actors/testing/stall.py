@@ -142,7 +142,7 @@ class StallWatch(trio.abc.Instrument):
     def _limit_from_outside(self, over: threading.Event) -> None:
         if not over.wait(self._limit):
             self._end("")
-            if not over.wait(_GRACE):
+            if not over.wait(_GRACE):  # pragma: no cover  # ends the process: its tests run it in another
                 faulthandler.dump_traceback()  # of all threads; under the interpreter's lock, as its timer is not
                 os._exit(1)
 

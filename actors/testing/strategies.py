@@ -152,12 +152,15 @@ def _scripts(specs: Sequence[Spec], path: str) -> list[tuple[str, Script]]:
 
 
 def plans(tree: Tree, max_size: int = 12) -> st.SearchStrategy[list[Action]]:
-    """What may be done to ``tree``, for :func:`actors.testing.carry_out`; half of it asks."""
+    """What may be done to ``tree``, for :func:`actors.testing.carry_out`; half of it asks.
+
+    Most asks never give up, and some meet a `Stall`: they end when the tree does, so carry a plan out beside it.
+    """
     worker = st.sampled_from(tree.paths)
     anybody = st.sampled_from((*tree.paths, *tree.supervisors))
     return st.lists(
         st.one_of(
-            st.builds(Asking, worker, st.sampled_from([0.0, 0.5, 2.0, 60.0])),
+            st.builds(Asking, worker, st.sampled_from([0.0, 0.5, 2.0])),
             st.builds(Asking, worker),
             st.builds(Asking, worker),
             st.builds(Pausing, _TIMES),
