@@ -12,6 +12,14 @@ test *ARGS:
 check:
     .venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports
 
+# Run the kernel's tests and list the branches of `actors` that none of them takes
+cover:
+    .venv/bin/coverage run -m pytest tests/actors && .venv/bin/coverage report
+
+# A million messages over a tree that keeps failing
+soak *ARGS:
+    .venv/bin/python -m tests.actors.soak {{ ARGS }}
+
 # Measure against the floors
 bench:
     for file in kernel stdio startup; do .venv/bin/python benchmarks/$file.py; done
