@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -284,6 +285,16 @@ def test_a_run_that_spins_before_it_has_begun_is_ended_too(monkeypatch: pytest.M
     with pytest.raises(Stalled, match="no end after") as stall:
         run(_deadlock, clock=NeverBegins(), real_limit=0.05)
     assert stall.value.tasks == ""
+
+
+def test_where_a_run_spins_is_told_in_lines_of_its_own_not_of_the_library_below() -> None:
+    async def calls_the_library() -> None:
+        with ExitStack() as stack:
+            stack.callback(signal.raise_signal, signal.SIGALRM)  # as if the limit were reached in there
+        await trio.sleep_forever()
+
+    with pytest.raises(Stalled, match=r"last seen at test_testing\.py:\d+ in calls_the_library"):
+        run(calls_the_library)
 
 
 def test_a_run_that_waits_in_real_time_is_ended_at_the_limit() -> None:
