@@ -16,7 +16,7 @@ Json: TypeAlias = Any
 IDS = ("a", "b", "c")
 RESTARTS = st.sampled_from(["permanent", "permanent", "transient", "temporary"])
 REASONS = st.sampled_from(["normal", "shutdown", ["shutdown", "x"], "crash", "crash", "kill"])
-STARTS = st.lists(st.sampled_from(["ok", "ok", "error", "error", "ignore"]), max_size=4)
+STARTS = st.lists(st.sampled_from(["ok", "error", "error", "ignore"]), min_size=1, max_size=4)
 
 
 def some(key: str, values: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
@@ -52,16 +52,16 @@ def workers(draw: st.DrawFn, name: str, auto: str = "never", *, wrong: bool = Fa
 def supervisors(draw: st.DrawFn, depth: int = 2) -> Json:
     """Draw the flags of a supervisor, and all below it."""
     flags: Json = {
-        "strategy": draw(st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"])),
-        "intensity": draw(st.integers(0, 5)),
-        "period": draw(st.integers(1, 5)),
+        "strategy": draw(st.sampled_from(["one_for_all", "rest_for_one", "one_for_one"])),
+        "intensity": draw(st.sampled_from([0, 1, 1, 2, 2, 3])),
+        "period": draw(st.sampled_from([1, 2, 5])),
     }
     if draw(st.integers(0, 5)) == 0:
         return flags | {"strategy": "simple_one_for_one", "children": [{**draw(workers("t")), "dynamic": True}]}
     flags |= draw(some("auto_shutdown", st.sampled_from(["any_significant", "all_significant"])))
     auto = flags.get("auto_shutdown", "never")
     flags["children"] = []
-    for name in IDS[: draw(st.integers(0, 3))]:
+    for name in IDS[: draw(st.sampled_from([3, 2, 1, 0]))]:
         if depth > 1 and draw(st.integers(0, 2)) == 0:
             child = {"id": f"s{name}", "type": "supervisor", "restart": draw(RESTARTS)}
             child["sup"] = draw(supervisors(depth - 1))
@@ -94,32 +94,47 @@ def scenarios(draw: st.DrawFn) -> Json:
     planned = st.dictionaries(st.sampled_from(paths or ["root"]), STARTS, max_size=2)
     plans = draw(planned) if draw(st.booleans()) else {}
     steps: list[Json] = []
-    now = 0
-    for number in range(draw(st.integers(1, 8))):
-        ops = ["exit", "exit", "exit", "plan", "signal"] if paths else []
-        op = draw(st.sampled_from([*ops, *API, "stop_sup", "advance"]))
-        step: Json = {"op": op}
-        match op:
-            case "exit" | "signal":
-                step |= {"path": draw(st.sampled_from(paths)), "reason": draw(REASONS)}
-            case "plan":
-                step |= {"path": draw(st.sampled_from(paths)), "starts": draw(STARTS)}
-            case "stop_sup":
-                step |= {
-                    "path": draw(st.sampled_from(list(known))),
-                    "reason": draw(REASONS.filter(lambda reason: reason != "kill")),
-                }
-            case "advance":
-                now += draw(st.integers(1, 5))
-                step["to"] = now
-            case _:
-                step["sup"] = path = draw(st.sampled_from(list(known)))
-                step |= draw(requests(known[path], op, number))
+    kinds = st.sampled_from([*(["storm", "storm", "signal"] if paths else []), "request", "request", "stop_sup"])
+    for number in range(draw(st.integers(2, 6))):
+        match draw(kinds):
+            case "storm":
+                path = draw(st.sampled_from(paths))
+                if draw(st.booleans()):
+                    above = path.rpartition("/")[0]
+                    near = [other for other in paths if other.rpartition("/")[0] == above]
+                    steps.append({"op": "plan", "path": draw(st.sampled_from(near)), "starts": draw(STARTS)})
+                steps += draw(storms(path))
+            case "signal":
+                steps.append({"op": "signal", "path": draw(st.sampled_from(paths)), "reason": draw(REASONS)})
+            case "request":
+                op, path = draw(st.sampled_from(API)), draw(st.sampled_from(list(known)))
+                steps.append({"op": op, "sup": path, **draw(requests(known[path], op, number))})
                 if op == "start_child":
-                    name = step["name"] if "name" in step else step["spec"]["id"]
-                    paths.append(f"{path}/{name}")
-        steps.append(step)
-    return {"id": "drawn", "tags": [], "root": root, "plans": plans, "steps": steps}
+                    paths.append(f"{path}/{steps[-1].get('name') or steps[-1]['spec']['id']}")
+            case "stop_sup":
+                reason = draw(REASONS.filter(lambda reason: reason != "kill"))
+                steps.append({"op": "stop_sup", "path": draw(st.sampled_from(list(known))), "reason": reason})
+    return {"id": "drawn", "tags": [], "root": root, "plans": plans, "steps": timed(steps)}
+
+
+@st.composite
+def storms(draw: st.DrawFn, path: str) -> list[Json]:
+    """Draw exits of one worker, at once or some seconds apart: as many as windows have room for, or a few more."""
+    steps: list[Json] = []
+    for gap in draw(st.lists(st.sampled_from([0, 0, 0, 1, 2, 5, 6]), min_size=1, max_size=4)):
+        steps += [{"op": "advance", "to": gap}] if gap else []
+        steps.append({"op": "exit", "path": path, "reason": draw(st.just("crash") | REASONS)})
+    return steps
+
+
+def timed(steps: list[Json]) -> list[Json]:
+    """Make absolute times of the seconds between."""
+    now = 0
+    for step in steps:
+        if step["op"] == "advance":
+            now += step["to"]
+            step["to"] = now
+    return steps
 
 
 API = ("start_child", "terminate_child", "restart_child", "delete_child", "get_childspec")

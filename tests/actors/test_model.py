@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.testing.strategies import seeds
 from tests.otp_replay import MANNERS, TRACES, Manner, lines, mismatch, normalized, recorded
 
+from .claims import claim
 from .model import foretell
 from .scenarios import scenarios
 
@@ -20,8 +21,6 @@ def test_the_model_foretells_what_otp_did(record: Any) -> None:
     assert lines(normalized(scenario, foretell(scenario))) == lines(normalized(scenario, record["trace"]))
 
 
-@given(scenarios(), st.sampled_from(MANNERS))
-@settings(max_examples=250, deadline=None)
-def test_any_tree_under_any_faults_goes_as_the_rules_say(scenario: Any, manner: Manner) -> None:
-    """The scheduler's order is drawn, too: Trio is seeded by Hypothesis."""
-    assert not (text := mismatch({"scenario": scenario, "trace": foretell(scenario)}, manner)), f"\n{text}"
+@claim(scenarios(), st.sampled_from(MANNERS), seeds(), examples=250)
+def test_any_tree_under_any_faults_goes_as_the_rules_say(scenario: Any, manner: Manner, seed: int) -> None:  # R1-R107
+    assert not (text := mismatch({"scenario": scenario, "trace": foretell(scenario)}, manner, seed)), f"\n{text}"
