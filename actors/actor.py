@@ -29,6 +29,7 @@ class Actor(Protocol):
         """Handle one message. What it returns answers an ask; a `Refusal` it raises does too; all else crashes it."""
 
 
+@trio.lowlevel.disable_ki_protection
 async def serve(
     mailbox: Mailbox, receive: Callable[[Any], Any], *, scoped: bool
 ) -> ExitReason | Coroutine[Any, Any, object]:
@@ -102,6 +103,7 @@ async def serve(
             return DISMISSED
 
 
+@trio.lowlevel.disable_ki_protection
 async def finish(mailbox: Mailbox, item: Item, handler: Coroutine[Any, Any, object]) -> None:
     """Run an ``async`` handler to its end and answer with what comes of it."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, final
@@ -11,7 +12,7 @@ from attrs import define, field
 from trio.lowlevel import current_task
 
 from actors.mailbox import Envelope, Mailbox
-from actors.message import Tell
+from actors.message import Route, Tell
 from actors.reply import Reply
 from actors.watch import Watch, link, unlink, watch
 
@@ -32,24 +33,25 @@ class Timer:
         self.scope.cancel()
 
 
-async def _after(mailbox: Mailbox, seconds: float, message: Tell) -> None:
+async def _after(ref: Ref, seconds: float, message: Tell) -> None:
     await trio.sleep(seconds)
-    await mailbox.put_when_room(message)
+    await ref.send(message)
 
 
-async def _every(mailbox: Mailbox, seconds: float, message: Tell) -> None:
+async def _every(ref: Ref, seconds: float, message: Tell) -> None:
     due = trio.current_time() + seconds
     while True:
         await trio.sleep_until(due)
-        await mailbox.put_when_room(message)
+        await ref.send(message)
         due += seconds * (1 + (trio.current_time() - due) // seconds)  # those that were missed do not come later
 
 
-async def _after_silence(mailbox: Mailbox, seconds: float, message: Tell) -> None:
-    handled = mailbox.handled
+async def _after_silence(ref: Ref, seconds: float, message: Tell) -> None:
+    handled = ref.statistics().handled
     await trio.sleep(seconds)
-    if mailbox.handled == handled and not mailbox.queue:
-        await mailbox.put_when_room(message)
+    now = ref.statistics()
+    if now.handled == handled and not now.queued:
+        await ref.send(message)
 
 
 @final
@@ -130,18 +132,22 @@ class Context:
         """Send ``message`` to this actor unless it handles another within ``seconds`` of this handler's end (R133)."""
         return self._timed(_after_silence, seconds, message)
 
-    def _timed(self, run: Callable[[Mailbox, float, Tell], Awaitable[None]], seconds: float, message: Tell) -> Timer:
+    def _timed(self, run: Callable[[Ref, float, Tell], Awaitable[None]], seconds: float, message: Tell) -> Timer:
         assert self.home is not None
+        if not 0 <= seconds < math.inf or (run is _every and seconds == 0):
+            raise ValueError(f"a timer takes a number of seconds{' above 0' if run is _every else ''}, not {seconds!r}")
+        if message.route not in (Route.TELL, Route.CONTROL_TELL):
+            raise TypeError(f"a timer sends Tells, and {type(message).__name__} is none")
         timer = Timer()
         self.timers = [*(self.timers or ()), timer]
         self.home.start_soon(self._run_timer, timer, run, seconds, message)
         return timer
 
     async def _run_timer(
-        self, timer: Timer, run: Callable[[Mailbox, float, Tell], Awaitable[None]], seconds: float, message: Tell
+        self, timer: Timer, run: Callable[[Ref, float, Tell], Awaitable[None]], seconds: float, message: Tell
     ) -> None:
         with timer.scope:
-            await run(self._mailbox, seconds, message)
+            await run(self.ref, seconds, message)
         if self.timers is not None and timer in self.timers:
             self.timers.remove(timer)
 

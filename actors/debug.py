@@ -72,6 +72,7 @@ class Trace(trio.abc.ReceiveChannel[Traced]):
     """The messages of one incarnation, from :func:`trace` on until it is closed; of unread ones the last 1,000."""
 
     _ref: Ref
+    _actor: Actor
     _receive: Callable[[Any], Any]
     lost: int = field(default=0, init=False)
     _steps: deque[Traced] = field(factory=deque, init=False)
@@ -92,7 +93,7 @@ class Trace(trio.abc.ReceiveChannel[Traced]):
         """Trace no further; what has been traced can still be received."""
         self._closed = True
         self._arrived.set()
-        if self._ref._child.actor is not None:
+        if self._ref._child.actor is self._actor:
             self._ref._mailbox.put_control(Receive(self._receive))
         await trio.lowlevel.checkpoint()
 
@@ -130,6 +131,7 @@ def trace(ref: Ref) -> Trace:
 
     Raises `ActorStopped` where none is running.
     """
-    traced = Trace(ref, get_state(ref).receive)
+    actor = get_state(ref)
+    traced = Trace(ref, actor, actor.receive)
     ref._mailbox.put_control(Receive(traced._handle))
     return traced

@@ -26,6 +26,7 @@ class Shutdown:
     """It was told to end, in order; ``detail`` says why where there is something to say (OTP's ``{shutdown, T}``)."""
 
     detail: object = None
+    cause: BaseException | None = field(default=None, eq=False, repr=False)  # what it gave up because of
 
     def __str__(self) -> str:
         return "shutdown" if self.detail is None else f"shutdown: {self.detail}"
@@ -137,5 +138,4 @@ def cause_of(reason: ExitReason) -> BaseException | None:
         reason = reason.reason
     if isinstance(reason, Crashed):
         return reason.exception
-    detail = reason.detail if isinstance(reason, Shutdown) else None
-    return detail if isinstance(detail, BaseException) else None
+    return reason.cause if isinstance(reason, Shutdown) else None

@@ -26,7 +26,7 @@ from outcome import Error, Value
 from trio.lowlevel import Abort, RaiseCancelT, Task, reschedule, wait_task_rescheduled
 
 from actors.errors import ActorStopped, MailboxFull
-from actors.exits import ExitReason
+from actors.exits import ExitReason, crash
 from actors.message import Ask, Route, Tell
 
 _REPORTED = 10  # queued messages that a crash report names
@@ -42,8 +42,14 @@ class Overflow(Enum):
     SHED_OLDEST = "shed_oldest"
 
 
+class Personal(Tell):
+    """A control message for one incarnation alone: the next one does not get it."""
+
+    __slots__ = ()
+
+
 @final
-class Stop(Tell):
+class Stop(Personal):
     """Ends the actor with ``reason``: by the control lane at once, by the work lane after what is queued before it."""
 
     __slots__ = ("reason",)
@@ -83,7 +89,7 @@ class Envelope:
 
 
 @final
-class Receive(Tell):
+class Receive(Personal):
     """Has the loop hand its messages to another function from now on, by the control lane."""
 
     __slots__ = ("receive",)
@@ -219,11 +225,12 @@ class Mailbox:
             self._sweep()
             if len(self.queue) < self.limit:
                 return
-        if self.overflow is Overflow.REFUSE or not self.queue:
+        oldest = next((item for item in self.queue if type(item) is not Stop), None)
+        if self.overflow is Overflow.REFUSE or oldest is None:
             self.refused += 1
             raise MailboxFull(self.path, int(self.capacity))
         self.shed += 1
-        oldest = self.queue.popleft()
+        self.queue.remove(oldest)
         if isinstance(oldest, Envelope):
             oldest.fail(MailboxFull(self.path, int(self.capacity)))
 
@@ -234,7 +241,12 @@ class Mailbox:
                 cancel_one_by_one(self.handler)
         elif self.owed and envelope in self.owed:
             if (on_cancel := self.owed.pop(envelope)) is not None:
-                on_cancel()
+                try:
+                    on_cancel()
+                except Exception as error:  # noqa: BLE001  # called from Trio's scheduler: the actor must bear it
+                    self.put_control(Stop(crash(error)))
+        elif self.control and envelope in self.control:
+            self.control.remove(envelope)
         else:
             self.tombstones += 1
             if self.tombstones > _SWEEP_FROM and self.tombstones * 2 > len(self.queue):
@@ -245,6 +257,7 @@ class Mailbox:
         self.queue.clear()
         self.queue.extend(living)
         self.tombstones = 0
+        self._admit_senders()
 
     # -- for the serving task
 
@@ -348,7 +361,7 @@ class Mailbox:
         self.override = None
         self.scope = self.handler = None
         if self.control:
-            self.control = deque(item for item in self.control if type(item) is not Stop)
+            self.control = deque(item for item in self.control if not isinstance(item, Personal))
 
     def close(self, reason: ExitReason) -> int:
         """End it for good: asks get `ActorStopped`, waiting senders go on. Return how many tells were dropped."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import final
+from weakref import WeakValueDictionary
 
 from attrs import define, field
 
@@ -15,7 +16,7 @@ from actors.ref import Ref
 class Names:
     """Unique names to addresses. A name outlives the crashes of its actor, as its address does (K3, R135)."""
 
-    _refs: dict[str, Ref] = field(factory=dict, init=False)
+    _refs: WeakValueDictionary[str, Ref] = field(factory=WeakValueDictionary, init=False)
 
     def register(self, name: str, ref: Ref) -> None:
         """Point ``name`` at ``ref``; again, if it does already. Raises `NameTaken` while it points at another."""

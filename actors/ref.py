@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
+import trio
 from trio.lowlevel import Task, checkpoint, checkpoint_if_cancelled, current_task, reschedule, wait_task_rescheduled
 
 from actors.errors import AskCycle
@@ -49,6 +50,7 @@ class Ref:
         """Whether messages reach it, now or once it is restarted."""
         return self._mailbox.closed_by is None
 
+    @trio.lowlevel.enable_ki_protection
     async def ask(self, message: Ask[R]) -> R:
         """Send ``message`` and wait for the answer. Cancelling takes the message back (K6).
 
@@ -74,6 +76,7 @@ class Ref:
         task.custom_sleep_data = envelope  # how a ring of asks is found; Trio clears it at the wake-up
         return await wait_task_rescheduled(envelope.abort)  # type: ignore[no-any-return]
 
+    @trio.lowlevel.enable_ki_protection
     def tell(self, message: Tell) -> None:
         """Send ``message`` and go on. To an actor that is gone it is silently lost (R130).
 
@@ -85,6 +88,7 @@ class Ref:
         elif mailbox.closed_by is None:
             mailbox.post(message, message.route)
 
+    @trio.lowlevel.enable_ki_protection
     async def send(self, message: Tell) -> None:
         """Send ``message`` as :meth:`tell` does, but wait for room in a full lane."""
         if message.route is Route.TELL:
@@ -93,6 +97,7 @@ class Ref:
             self.tell(message)
             await checkpoint()
 
+    @trio.lowlevel.enable_ki_protection
     def stop(self, reason: ExitReason | None = None, *, now: bool = False) -> None:
         """Ask it to end: after the messages queued before this, or ``now``, after the one in hand.
 
@@ -110,6 +115,7 @@ class Ref:
                 if mailbox.idle:
                     mailbox.wake()
 
+    @trio.lowlevel.enable_ki_protection
     def kill(self) -> None:
         """End its incarnation without asking it; its clean-up runs cancelled. Nothing, where it is not running."""
         self._child.kill(Killed())
@@ -128,10 +134,11 @@ def _refuse_a_ring(asker: Task, mailbox: Mailbox) -> None:
     at: Any = mailbox
     while at.task is not asker:
         names.append(at.path)
-        waits_in = at.task.custom_sleep_data if at.task is not None else None
-        if not isinstance(waits_in, Envelope) or (waits_in.mailbox.owed and waits_in in waits_in.mailbox.owed):
+        # An asker sleeps on its envelope, a supervisor that starts or stops a child on the child.
+        waits_for = at.task.custom_sleep_data if at.task is not None else None
+        at = getattr(waits_for, "mailbox", None)
+        if at is None or (at.owed and waits_for in at.owed):
             return
-        at = waits_in.mailbox
     raise AskCycle((at.path, *names, at.path))
 
 

@@ -12,7 +12,7 @@ import trio
 from attrs import define, field
 
 from actors.errors import SupervisorExit
-from actors.exits import ExitReason, Killed, Shutdown, StartFailed, cause_of
+from actors.exits import Crashed, ExitReason, Killed, Shutdown, StartFailed, cause_of, leaves
 from actors.inspect import Node, TreeEvent
 from actors.mailbox import Mailbox
 from actors.names import Names
@@ -135,6 +135,7 @@ def _ignore(event: TreeEvent) -> None:
 
 
 @asynccontextmanager
+@trio.lowlevel.enable_ki_protection
 async def open_system(
     *children: Spec,
     strategy: Strategy = Strategy.ONE_FOR_ONE,
@@ -152,17 +153,20 @@ async def open_system(
     spec = SupervisorSpec(name, tuple(children), strategy=strategy, window=window)
     tree = _Tree(name, spec, observe)
     raised: BaseException | None = None
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(tree.run, name=f"actors of {name!r}")
-        try:
-            await tree.wait_booted()
-            if tree.gave_up is None:
-                with tree.body:
-                    yield System(tree.root, tree.surroundings.names)
-        except BaseException as error:  # noqa: BLE001  # it leaves below, bare, once the tree has stopped
-            raised = error
-        finally:
-            tree.leave()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tree.run, name=f"actors of {name!r}")
+            try:
+                await tree.wait_booted()
+                if tree.gave_up is None:
+                    with tree.body:
+                        yield System(tree.root, tree.surroundings.names)
+            except BaseException as error:  # noqa: BLE001  # it leaves below, bare, once the tree has stopped
+                raised = error
+            finally:
+                tree.leave()
+    except BaseExceptionGroup as group:  # an interrupt, while the tree stopped
+        raised = next((leaf for leaf in leaves(group) if not isinstance(leaf, trio.Cancelled)), group)
     if tree.interruption is not None:
         raise tree.interruption
     if raised is not None:
@@ -193,9 +197,12 @@ class _Tree:
         start = partial(supervise, "", self.spec, self.surroundings)
         self.root = Child(self.spec, start, Mailbox(self.name, math.inf), self)
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
+                if self._over.is_set():
+                    return
                 failure = await self.root.bring_up(nursery)
                 if isinstance(self.root.actor, Supervisor):
                     self._supervisor = self.root.actor
@@ -205,13 +212,15 @@ class _Tree:
                 if failure is None:
                     await self._over.wait()
                 await self.root.take_down()
+                if isinstance(self.root.last_exit, Crashed):
+                    self.gave_up = self.root.last_exit
                 self.root.close(self.root.last_exit or Shutdown())
 
     async def wait_booted(self) -> None:
         """Wait until all children are up, or one did not come up. Cancelling this kills what has come up (R95)."""
         try:
             await self._booted.wait()
-        except trio.Cancelled:
+        except BaseException:  # an interrupt, too
             self.root.kill(Killed())
             raise
 
@@ -220,7 +229,9 @@ class _Tree:
 
     def last_crash(self) -> BaseException | None:
         crash = self._supervisor.last_crash if self._supervisor is not None else None
-        return cause_of(crash or self.gave_up or Shutdown())
+        if isinstance(self.gave_up, Crashed) or crash is None:
+            crash = self.gave_up
+        return cause_of(crash or Shutdown())
 
     # -- what its root tells it
 
@@ -239,8 +250,10 @@ class _Tree:
             self._end_body()
 
     def interrupted(self, error: BaseException) -> None:
-        """End the body, and the system with this error."""
+        """End the body, and the system with this error; a tree that is not up yet is not waited for."""
         self.interruption = self.interruption or error
+        if not self._booted.is_set():
+            self.root.kill(Killed())
         self._end_body()
 
     def _end_body(self) -> None:

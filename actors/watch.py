@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 from attrs import define, field, frozen
 
 from actors.exits import ExitReason, Gone
-from actors.message import Tell
+from actors.mailbox import Personal
 from actors.ref import Ref
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @final
 @frozen
-class Down(Tell):
+class Down(Personal):
     """An incarnation of what you watch has ended. ``Gone``: there was none when the watch began (R114)."""
 
     control = True
@@ -32,7 +32,7 @@ class Down(Tell):
 
 @final
 @frozen
-class Exit(Tell):
+class Exit(Personal):
     """What you are linked to has ended, and your spec says ``trap_exits`` (R110)."""
 
     control = True
@@ -58,10 +58,10 @@ class Watch:
             control.remove(item)
 
     def _leave(self) -> None:
-        for bonds, side in ((self.target.bonds, "watched_by"), (self.watcher.bonds, "watching")):
-            watches: list[Watch] = getattr(bonds, side) if bonds is not None else []
-            if self in watches:
-                watches.remove(self)
+        if self.target.bonds is not None and self in self.target.bonds.watched_by:
+            self.target.bonds.watched_by.remove(self)
+        if self.watcher.bonds is not None and self in self.watcher.bonds.watching:
+            self.watcher.bonds.watching.remove(self)
 
     def tell(self, incarnation: int, reason: ExitReason) -> None:
         """Deliver a `Down`."""
@@ -90,6 +90,13 @@ class Bonds:
             _bonds(peer).linked.remove(child)  # a link is in both lists, or in neither
             peer.signal(reason, child.ref)
         for watch in tuple(self.watching):
+            watch._leave()
+
+
+def forget(child: Child) -> None:
+    """End the watches of a child that is gone for good: nothing more can be told of it."""
+    if child.bonds is not None:
+        for watch in tuple(child.bonds.watched_by):
             watch._leave()
 
 

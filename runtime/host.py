@@ -292,8 +292,10 @@ class Runtime:
                 return
             with trio.CancelScope(shield=True), suppress(ActorStopped):  # its island may end meanwhile
                 await self._system.supervisor(self._above(server)).terminate_child(child_name(server))
-            if record.state not in DOWN:
-                self._is_down(record, State.STOPPED)
+            for other in map(self._records.__getitem__, self._members(self._island(server))):
+                gone = other is record or (other.ref is not None and not other.ref.alive)
+                if gone and other.state not in DOWN:  # a stop ends its group's restart for all of them (R37)
+                    self._is_down(other, State.STOPPED)
             with suppress(ActorCrashed, ActorStopped):
                 await self._registry.ask(Published())
 

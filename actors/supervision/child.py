@@ -97,7 +97,7 @@ class Child:
     _made: Any = field(default=None, init=False)  # what start() returned, for the incarnation to come
     _parked: Task | None = field(default=None, init=False)  # the task, between two incarnations
     running: bool = field(default=False, init=False)  # there is a task, and an incarnation in it
-    _changed: trio.Event | None = field(default=None, init=False)  # set when it is up, and when it has ended
+    _waiter: Task | None = field(default=None, init=False)  # who waits until it is up, or has ended
 
     def __attrs_post_init__(self) -> None:
         self.ref = Ref(self.mailbox, self)
@@ -115,6 +115,7 @@ class Child:
 
     # -- for its supervisor
 
+    @trio.lowlevel.enable_ki_protection
     async def bring_up(self, nursery: trio.Nursery) -> ExitReason | Sentinel | None:
         """Start an incarnation and wait until it is up: None. Else `IGNORE`, or why it did not start (R13)."""
         mailbox = self.mailbox
@@ -131,8 +132,8 @@ class Child:
             if made is not IGNORE and not hasattr(made, "__aenter__"):
                 self._check(made)
         except Exception as error:  # noqa: BLE001  # the supervision boundary: a start that raises is a failed start (R13)
-            failure = self.last_exit = StartFailed(crash(error))
-            self.status = Status.STOPPED
+            failure = StartFailed(crash(error))
+            self._fall(failure)
             return failure
         else:
             if made is not IGNORE:
@@ -146,6 +147,7 @@ class Child:
         finally:
             undo_context()
         if made is IGNORE:
+            self._fall(Normal())
             self.dismiss()
             return Sentinel.IGNORE
         if self._is_plain(made):
@@ -155,6 +157,7 @@ class Child:
             await self._change()
         return self.last_exit if self.status is Status.STOPPED else None  # one that is up may have ended already
 
+    @trio.lowlevel.enable_ki_protection
     async def take_down(self) -> None:
         """Stop it as its spec says (R40-R43) and wait until it has ended: stopped, whatever it ended of (R46)."""
         self.cancel_timer()
@@ -162,8 +165,8 @@ class Child:
         if mailbox.idle and mailbox.scope is None and self.running:
             # A plain actor that is parked: nothing of the user's is left to run, so that it has ended here and now.
             self.status = Status.STOPPING
+            mailbox.idle = False  # first: what is told of the fall may come back here
             self._fall(Killed() if self.spec.shutdown is BRUTAL_KILL else Shutdown())
-            mailbox.idle = False
             reschedule(mailbox.task, Value(DISMISSED))  # type: ignore[arg-type]  # idle: it has one
         elif self.running:
             with trio.move_on_after(self.tell_to_stop(self.spec.shutdown)):
@@ -187,6 +190,7 @@ class Child:
         while self.running:
             await self._change()
 
+    @trio.lowlevel.enable_ki_protection
     def dismiss(self) -> None:
         """Settle that it stays down: its task, if one is parked for a restart, ends.
 
@@ -228,6 +232,7 @@ class Child:
 
     # -- its task
 
+    @trio.lowlevel.enable_ki_protection
     async def _live(self) -> None:
         mailbox = self.mailbox
         mailbox.task = current_task()
@@ -247,7 +252,9 @@ class Child:
             del made
             if self.doom is not None and isinstance(reason, Crashed | Killed):
                 reason = self.doom  # it was cancelled, or fell over its cancellation
-            self._fall(reason if self.actor is not None else StartFailed(reason))
+            mailbox.idle = mailbox.resting = False
+            started = self.actor is not None or isinstance(reason, StartFailed)
+            self._fall(reason if started else StartFailed(reason))
             del reason  # it may keep a traceback alive, and this task lives on
             if self.status is Status.EXITED:
                 self._parked = current_task()
@@ -286,6 +293,8 @@ class Child:
 
     async def _run_scoped(self, made: Any) -> ExitReason:
         with trio.CancelScope() as self.mailbox.scope:
+            if self.doom is not None:
+                self.mailbox.scope.cancel()  # killed before its first step
             if not self._has_nursery:
                 return await self._run_inside(made)
             async with trio.open_nursery() as self.context.helpers:
@@ -310,7 +319,10 @@ class Child:
         return reason
 
     async def _serve(self, actor: Actor) -> ExitReason:
-        served = await serve(self.mailbox, actor.receive, scoped=True)
+        try:
+            served = await serve(self.mailbox, actor.receive, scoped=True)
+        finally:
+            self.mailbox.idle = self.mailbox.resting = False  # an interrupt may have ended its park
         assert not isinstance(served, Coroutine)
         return served
 
@@ -321,6 +333,7 @@ class Child:
         if not callable(getattr(made, "receive", None)):
             raise TypeError(f"the start of {self.mailbox.path!r} gave {made!r}, which has no receive()")
 
+    @trio.lowlevel.enable_ki_protection
     def _up(self, actor: Actor) -> None:
         self.actor = actor
         self.status = Status.RUNNING
@@ -328,6 +341,7 @@ class Child:
         self.keeper.came_up(self)
         self._tell_change()
 
+    @trio.lowlevel.enable_ki_protection
     def _fall(self, reason: ExitReason) -> None:
         """Publish the end of an incarnation; synchronous, so that nothing can come between its parts (T16)."""
         was_up = self.actor is not None
@@ -354,14 +368,19 @@ class Child:
     # -- waiting for it
 
     def _tell_change(self) -> None:
-        if self._changed is not None:
-            self._changed.set()
-            self._changed = None
+        if (waiter := self._waiter) is not None:
+            self._waiter = None
+            reschedule(waiter)
 
     async def _change(self) -> None:
-        if self._changed is None:
-            self._changed = trio.Event()
-        await self._changed.wait()
+        """Wait until it is up, or has ended. Only its supervisor does, which meanwhile answers nobody (`AskCycle`)."""
+        self._waiter = current_task()
+        self._waiter.custom_sleep_data = self
+        await wait_task_rescheduled(self._abort_change)
+
+    def _abort_change(self, _: RaiseCancelT) -> Abort:
+        self._waiter = None
+        return Abort.SUCCEEDED
 
     @property
     def _has_nursery(self) -> bool:

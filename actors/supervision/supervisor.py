@@ -18,9 +18,10 @@ from typing import Any, final
 import trio
 from attrs import define, evolve, field, frozen
 
+from actors import watch
 from actors.context import context
 from actors.errors import ChildRefused, Refusal, SpecError, UnhandledMessage
-from actors.exits import ExitReason, Normal, Shutdown, StartFailed, is_interrupt
+from actors.exits import ExitReason, Normal, Shutdown, StartFailed, cause_of, is_interrupt
 from actors.inspect import ChildExited, ChildStarted, ChildStopped, Node, TreeEvent
 from actors.mailbox import Mailbox, Stop
 from actors.message import Ask, Tell
@@ -125,6 +126,7 @@ class Supervisor:
     last_crash: ExitReason | None = field(default=None, init=False)
     started: int = field(default=0, init=False)  # from the template, for their names
 
+    @trio.lowlevel.enable_ki_protection
     async def receive(self, message: Any) -> object:
         """Handle one exit or one request."""
         match message:
@@ -191,6 +193,7 @@ class Supervisor:
         for child in self.children.values():
             child.dismiss()
             child.close(reason)
+            watch.forget(child)
 
     def _adopt(self, spec: Spec, arguments: tuple[object, ...] = ()) -> Child:
         path = f"{self.path}/{spec.name}" if self.path else spec.name
@@ -221,6 +224,7 @@ class Supervisor:
     def _forget(self, child: Child) -> None:
         child.dismiss()
         child.close(child.last_exit or Shutdown())
+        watch.forget(child)
         if self.children.get(child.name) is child:
             del self.children[child.name]
 
@@ -279,7 +283,7 @@ class Supervisor:
 
     def _give_up(self) -> None:
         """End, as ordinary shutdown (R53, R64): before the next message, and with the children stopped in order."""
-        self._mailbox.put_control(Stop(Shutdown()))
+        self._mailbox.put_control(Stop(Shutdown(cause=cause_of(self.last_crash) if self.last_crash else None)))
 
     # -- restarts
 
@@ -430,6 +434,7 @@ class _CouldNotStart(Exception):
 
 
 @asynccontextmanager
+@trio.lowlevel.enable_ki_protection
 async def _supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings) -> AsyncIterator[Supervisor]:
     failure: StartFailed | None = None
     killed = False

@@ -223,8 +223,8 @@ class _Session:
             return result_of(tool.function(**bound))
         except ToolError as error:
             return text_result(str(error), is_error=True)
-        except Exception as error:  # noqa: BLE001 - the boundary: a tool's failure is its call's answer
-            if self._on_failure is not None:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary: a tool's failure is its call's answer
+            if self._on_failure is not None and isinstance(error, Exception):
                 self._on_failure(tool.name, error)
             return text_result(f"{type(error).__name__}: {error}", is_error=True)
 

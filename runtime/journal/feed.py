@@ -73,9 +73,11 @@ class Subscription(trio.abc.ReceiveChannel[Event]):
         if self._lost:
             lost, self._lost = self._lost, 0
             return EventsLost(self._feed.now(), "", lost)
-        if not self._buffer:
+        if self._buffer:
+            return self._buffer.popleft()
+        if self._ended:
             raise trio.EndOfChannel
-        return self._buffer.popleft()
+        return await self.receive()  # another task was quicker
 
     def close(self) -> None:
         """Stop receiving; idempotent."""

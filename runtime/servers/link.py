@@ -159,7 +159,7 @@ class _InProcessLink:
         try:
             with self._serving:
                 await server.serve(theirs)
-        except Exception as error:  # noqa: BLE001  # the boundary: what runs here may fail as a process may
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # the boundary: it may fail, and exit, as a process may
             self._how = f"raised {type(error).__name__}: {error}"
         finally:
             theirs.close()

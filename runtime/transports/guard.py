@@ -9,6 +9,7 @@ only dies less cleanly.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -106,6 +107,7 @@ class Guard:
             if self._process is not None:
                 with self._life:
                     await self._process.wait_exit()
+                self._process.send_signal(signal.SIGKILL)  # before its pipe ends, or it would do its last duty
                 await self._dismiss(0)
             if trio.current_time() - started >= _PROVEN:
                 pause = _FIRST_PAUSE

@@ -144,6 +144,8 @@ class StdioTransport(Transport):
 
     def stderr_tail(self) -> tuple[str, ...]:
         """The last lines of stderr, at most 200, each cut at 2000 bytes."""
+        if not self._closed.is_set():
+            self._read_stderr_out()
         return self._tail.lines
 
     def statistics(self) -> StdioStatistics:
