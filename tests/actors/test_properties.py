@@ -102,7 +102,7 @@ class Chronicle:
 
 
 async def live_through(tree: Tree, plan: Any, chronicle: Chronicle, outcome: Outcome) -> None:
-    """Open a tree, do to it what is planned, let all time pass, and end it, and with it the asks that nobody answered."""
+    """Open a tree, do what is planned, let all time pass, and end it, and with it the asks that nobody answered."""
     async with no_task_left(), trio.open_nursery() as asks:
         with suppress(SupervisorExit):
             async with actors.open_system(*tree.spec.children, **tree.opened(), observe=chronicle.observe) as system:
