@@ -60,8 +60,8 @@ async def serve(
                 item = queue.popleft()
             else:
                 break
-            mailbox.handled += 1
             if type(item) is not Envelope:
+                mailbox.handled += 1
                 mailbox.current = item
                 try:
                     value = receive(item)
@@ -75,6 +75,7 @@ async def serve(
             if item.task is None:
                 mailbox.tombstones -= 1
                 continue
+            mailbox.handled += 1
             mailbox.current = item
             try:
                 value = receive(item.message)

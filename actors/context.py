@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Timer:
     """A message to come."""
 
@@ -55,7 +55,7 @@ async def _after_silence(ref: Ref, seconds: float, message: Tell) -> None:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Context:
     """What surrounds an actor: its address, its nursery, its mailbox's switches."""
 
@@ -157,6 +157,10 @@ class Context:
         timers, self.timers = self.timers, None
         for timer in timers or ():
             timer.cancel()
+
+    def resize(self, capacity: float) -> None:
+        """Let so many work messages queue from now on. What has queued beyond it stays."""
+        self._mailbox.resize(capacity)
 
     def hold(self) -> None:
         """Take no further work message until :meth:`release`; control messages still come."""

@@ -67,7 +67,7 @@ class Traced:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Trace(trio.abc.ReceiveChannel[Traced]):
     """The messages of one incarnation, from :func:`trace` on until it is closed; of unread ones the last 1,000."""
 

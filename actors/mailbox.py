@@ -120,7 +120,7 @@ class MailboxStatistics:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Mailbox:
     """The two lanes of one actor, and the answers that it owes."""
 
@@ -276,14 +276,19 @@ class Mailbox:
         if self.control:
             return self.control.popleft()
         self.attention = bool(self.stops or self.senders) or self.credits != float("inf")
-        if self.credits < 1 or not self.queue:
+        if self.credits < 1:
             return None
-        self.credits -= 1
-        item = self.queue.popleft()
-        if type(item) is Stop:
-            self.stops -= 1
-        self._admit_senders()
-        return item
+        while self.queue:
+            item = self.queue.popleft()
+            self._admit_senders()
+            if isinstance(item, Envelope) and item.task is None:  # its asker is gone: it costs no credit
+                self.tombstones -= 1
+                continue
+            self.credits -= 1
+            if type(item) is Stop:
+                self.stops -= 1
+            return item
+        return None
 
     def _take_system(self) -> Item | None:
         for item in self.control or ():
@@ -314,6 +319,13 @@ class Mailbox:
         self.credits = messages
         self.attention = True
         self.wake()
+
+    def resize(self, capacity: float) -> None:
+        """Let so many work messages queue from now on; what has queued beyond it stays."""
+        self.capacity = capacity
+        if self.closed_by is None:
+            self.limit = capacity
+            self._admit_senders()
 
     def suspend(self) -> None:
         """Handle nothing until :meth:`resume`; a stop still ends it."""

@@ -12,7 +12,7 @@ from actors.ref import Ref
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Names:
     """Unique names to addresses. A name outlives the crashes of its actor, as its address does (K3, R135)."""
 

@@ -11,7 +11,7 @@ from typing import final
 import trio
 from attrs import define, field
 
-from actors.errors import SupervisorExit
+from actors.errors import ActorCrashed, ActorStopped, SupervisorExit
 from actors.exits import Crashed, ExitReason, Killed, Shutdown, StartFailed, cause_of, leaves
 from actors.inspect import Node, TreeEvent
 from actors.mailbox import Mailbox
@@ -39,7 +39,7 @@ from actors.supervision.window import RestartWindow
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class SupervisorRef:
     """The address of a supervisor, and what may be asked of it.
 
@@ -86,7 +86,7 @@ class SupervisorRef:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class System:
     """A running tree. ``system["name"]`` is the address of a child of the root, ``system["a/b"]`` of one below."""
 
@@ -169,14 +169,15 @@ async def open_system(
         raised = next((leaf for leaf in leaves(group) if not isinstance(leaf, trio.Cancelled)), group)
     if tree.interruption is not None:
         raise tree.interruption
+    if tree.gave_up is not None and isinstance(raised, ActorStopped | ActorCrashed | None):
+        # What the body met of the end is not why it came.
+        raise SupervisorExit(name, tree.gave_up) from tree.last_crash()
     if raised is not None:
         raise raised
-    if tree.gave_up is not None:
-        raise SupervisorExit(name, tree.gave_up) from tree.last_crash()
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Tree:
     """Runs a root out of reach of cancellations from outside: they would end all actors at once, in no order (T5)."""
 

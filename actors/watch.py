@@ -41,7 +41,7 @@ class Exit(Personal):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Watch:
     """One watch of one actor by another. Several are several: each gives its own `Down` (R114)."""
 
@@ -73,7 +73,7 @@ class Watch:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Bonds:
     """The watches and links of one child."""
 

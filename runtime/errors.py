@@ -279,6 +279,15 @@ class ServersNotReady(GreenroomError):
 
 @final
 @define(repr=False)
+class RuntimeClosed(GreenroomError):
+    """The block of `open_runtime` has been left."""
+
+    def __str__(self) -> str:
+        return "this runtime is closed; its servers are stopped. Call it inside the block of open_runtime"
+
+
+@final
+@define(repr=False)
 class RuntimeFailed(GreenroomError):
     """The root of the tree gave up. The last crash is the ``__cause__``."""
 
@@ -325,14 +334,18 @@ class CallInterrupted(CallFailed):
 @final
 @define(repr=False)
 class CallTimedOut(CallFailed):
-    """No answer within ``seconds``; the server, which was then in ``state``, is told that nobody waits any more."""
+    """No answer within ``seconds``; the server, which was then in ``state``, is told that nobody waits any more.
+
+    Its last failure is the ``__cause__``, where it was not ready.
+    """
 
     seconds: float
     state: str
 
     @property
     def what(self) -> str:
-        return f"no answer after {self.seconds:g} s, {self.sent}; the server is {self.state.replace('_', ' ')}"
+        why = f". It failed last of this: {self.__cause__}" if self.__cause__ is not None else ""
+        return f"no answer after {self.seconds:g} s, {self.sent}; the server is {self.state.replace('_', ' ')}{why}"
 
 
 @final

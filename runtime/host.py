@@ -28,6 +28,7 @@ from runtime.errors import (
     InvalidArguments,
     NameTaken,
     NotSupported,
+    RuntimeClosed,
     RuntimeFailed,
     Sent,
     ServerEjected,
@@ -137,6 +138,7 @@ class Runtime:
     _feed: Feed
     _services: Services = field(init=False)
     _records: dict[str, Record] = field(factory=dict, init=False)  # in the order of the configuration
+    _closed: bool = field(default=False, init=False)
     _directory: Directory = field(default=EMPTY, init=False)
     _system: actors.System = field(init=False)
     _registry: actors.Ref = field(init=False)
@@ -208,7 +210,8 @@ class Runtime:
         try:
             return await self._answer(record, call, deadline)
         except DeadlinePassed:
-            raise CallTimedOut(server, tool, call.sent, seconds, record.state.value) from None
+            cause = None if record.state in CONNECTED else record.last_error
+            raise CallTimedOut(server, tool, call.sent, seconds, record.state.value) from cause
         finally:
             self._deadlines.lift(limit)
 
@@ -436,6 +439,7 @@ class Runtime:
             raise ServersNotReady(late)
 
     def _close(self) -> None:
+        self._closed = True
         for record in self._records.values():
             record.move(State.STOPPED)
         self._feed.close()
@@ -447,6 +451,8 @@ class Runtime:
         return self._system.supervisor("fleet")
 
     def _known(self, server: str) -> Record:
+        if self._closed:
+            raise RuntimeClosed
         try:
             return self._records[server]
         except (KeyError, TypeError):

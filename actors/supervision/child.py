@@ -48,7 +48,7 @@ _ALIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING, Status.EXI
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class StartError(Exception):
     """Raised by the start of a supervisor that could not start a child: the reason, not a crash (R12)."""
 
@@ -73,7 +73,7 @@ class Keeper(Protocol):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Child:
     """The record of a child. Only its supervisor starts, stops and ends it."""
 

@@ -102,7 +102,7 @@ class TryAgain(Tell):
     counted: bool
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Surroundings:
     """What all supervisors of one system share."""
 
@@ -112,7 +112,7 @@ class Surroundings:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Supervisor:
     """Keeps its children as their specs say. Everything here runs in its own task, one message at a time."""
 
@@ -427,7 +427,7 @@ class Supervisor:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class _CouldNotStart(Exception):
     child: str
     reason: ExitReason

@@ -96,8 +96,18 @@ def _configuration(named: str | None) -> RuntimeConfig:
     return load(FLEET)
 
 
+def _told(named: str | None, *, one_shot: bool = True) -> RuntimeConfig:
+    """Load the configuration, and say on stderr what of it goes unheeded, or that another one was not taken."""
+    config = _configuration(named)
+    for note in config.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if one_shot and named is None and (found := found_configuration(Path.cwd())) is not None:
+        print(f"note: this asks the built-in fleet; {PROGRAM} {found} ... asks the one of {found}", file=sys.stderr)
+    return config
+
+
 async def _console(named: str | None) -> int:
-    config = _configuration(named)  # before signals are cancellation: it may block in a question to the user
+    config = _told(named, one_shot=False)  # before signals are cancellation: it may block in a question to the user
     stop = Stop()
     if sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
         from runtime.console.interactive import interactive
@@ -156,7 +166,7 @@ def _app(config: str | None) -> "App":
             Seconds to wait for the answer, the server's start included.
         """
         asked = parse_arguments(arguments)
-        work = partial(oneshot.call, _configuration(config), server, tool, asked, as_json=json, timeout=timeout)
+        work = partial(oneshot.call, _told(config), server, tool, asked, as_json=json, timeout=timeout)
         return await until_signalled(work)
 
     @app.command
@@ -168,12 +178,12 @@ def _app(config: str | None) -> "App":
         query
             Words to look for in names and descriptions.
         """
-        return await until_signalled(partial(oneshot.tools, _configuration(config), query, as_json=json))
+        return await until_signalled(partial(oneshot.tools, _told(config), query, as_json=json))
 
     @app.command
     async def status(*, json: Annotated[bool, as_json] = False) -> int:
         """Start the servers and tell how each of them is."""
-        return await until_signalled(partial(oneshot.status, _configuration(config), as_json=json))
+        return await until_signalled(partial(oneshot.status, _told(config), as_json=json))
 
     @app.command
     def check(*, json: Annotated[bool, as_json] = False) -> int:

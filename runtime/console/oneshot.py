@@ -64,9 +64,9 @@ async def status(config: RuntimeConfig, *, as_json: bool) -> int:
         statuses = host.status()
         if as_json:
             say_json({name: _status_json(each) for name, each in statuses.items()})
-        else:
-            show(Statuses(statuses))
-        return complain(host)
+            return complain(host)
+        show(Statuses(statuses))
+        return SUCCESS if all(each.state is State.READY for each in statuses.values()) else FAILURE
 
 
 def check(config: RuntimeConfig, *, as_json: bool) -> int:

@@ -20,6 +20,7 @@ from runtime.journal import Event
 from runtime.protocol import CallToolResult, Tool
 from runtime.registry import ToolEntry
 from runtime.servers import ServerStatus, State
+from runtime.value import Value
 
 _STYLES = {
     "ready": "green",
@@ -68,8 +69,10 @@ def renderable(value: object) -> RenderableType:
             return _tool_table(value)
         case tuple() | list() if value and all(isinstance(item, Event) for item in value):
             return Text("\n".join(map(str, value)))
-        case _:
+        case Value() | dict() | list() | tuple() | set() | frozenset():
             return Pretty(value)
+        case _:  # not drawn by its attributes: those of a living thing lead to all that lives
+            return Text(repr(value))
 
 
 def _styled(state: str) -> Text:

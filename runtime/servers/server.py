@@ -139,6 +139,8 @@ class Server:
                 self.context.release()
             else:
                 self.context.hold()
+            # Of a burst as many may queue as can be sent at once, and the rest as many as may wait.
+            self.context.resize(record.spec.queue + (record.spec.in_flight if flows else 0))
 
     def _send_no_more(self) -> None:
         """Leave what is not sent yet to the next incarnation."""
