@@ -116,7 +116,7 @@ async def test_a_stop_signals_all_at_once_and_waits_one_time_for_all(autojump_cl
     assert sorted(ended, key=lambda item: item[1]) == [("quick", 1.0), ("slow", 2.0), ("late", 3.0)]
 
 
-def test_a_template_goes_with_no_children_and_no_other_strategy() -> None:  # R5, R6
+def test_a_template_goes_with_no_children_and_no_other_strategy() -> None:  # R5, R6, R107
     with pytest.raises(SpecError, match="children come from that alone"):
         pool(children=(ChildSpec("a", Everything),))
     with pytest.raises(SpecError, match="one_for_one"):

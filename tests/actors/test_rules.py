@@ -39,7 +39,7 @@ from actors import (
     TreeEvent,
 )
 
-from .support import Add, Crash, Everything, Note, Seen, Urgent, Wait, managed
+from .support import Add, Crash, Drop, Everything, Note, Seen, Urgent, Wait, managed
 
 BOOM = OSError("boom")
 WINDOW = RestartWindow(10, 5.0)
@@ -280,7 +280,53 @@ async def test_restart_counts_multiply_over_levels() -> None:  # R93
     assert crashes == (2 + 1) * (1 + 1)
 
 
+@pytest.mark.parametrize(
+    ("end", "reason", "comes_back"),
+    [
+        (lambda ref: ref.stop(now=True), Normal(), False),
+        (lambda ref: ref.stop(Shutdown(), now=True), Shutdown(), False),
+        (lambda ref: ref.stop(Shutdown("because"), now=True), Shutdown("because"), False),
+        (lambda ref: ref.tell(Drop(BOOM)), actors.Crashed(BOOM), True),
+        (lambda ref: ref.kill(), Killed(), True),
+    ],
+)
+async def test_how_an_actor_ends_is_read_as_one_of_four_reasons(
+    end: Callable[[actors.Ref], None], reason: actors.ExitReason, comes_back: bool
+) -> None:  # R22, R25
+    async with actors.open_system(worker("a", restart=Restart.TRANSIENT)) as system:
+        end(system["a"])
+        await wait_all_tasks_blocked()
+        assert system.tree().children[0].last_exit == reason
+        assert statuses(system) == {"a": "running" if comes_back else "stopped"}
+
+
 # -- stops
+
+
+async def test_a_supervisor_that_is_told_to_stop_ends_with_that_reason_its_children_in_order() -> None:  # R44, R90
+    log: list[str] = []
+    events: list[TreeEvent] = []
+    children = tuple(ChildSpec(name, managed(log, name)) for name in "ab")
+    inner = SupervisorSpec("inner", children, restart=Restart.TRANSIENT)
+    async with actors.open_system(inner, observe=events.append) as system:
+        system["inner"].stop(Shutdown("enough"), now=True)
+        await wait_all_tasks_blocked()
+        assert log == ["a up", "b up", "b down", "a down"]
+        assert [event.reason for event in events if isinstance(event, ChildExited)] == [Shutdown("enough")]
+
+
+async def test_a_child_that_has_undone_its_links_is_waited_for_all_the_same(autojump_clock: MockClock) -> None:  # R45
+    @asynccontextmanager
+    async def slow() -> AsyncIterator[Everything]:
+        yield Linked()
+        await trio.sleep(3)
+
+    async with actors.open_system(ChildSpec("a", slow), worker("b")) as system:
+        await system["a"].ask(Bind("link", system["b"]))
+        await system["a"].ask(Bind("unlink", system["b"]))
+        await system.root.terminate_child("a")
+        assert trio.current_time() == 3
+        assert system["b"].incarnation == 1
 
 
 @pytest.mark.parametrize("error", [BOOM, ExceptionGroup("", [BOOM]), KeyError()])
