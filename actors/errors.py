@@ -21,7 +21,7 @@ class Refusal(Exception):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class ActorCrashed(ActorError):
     """The actor crashed with *this* message in hand, or owing its answer; its exception is the ``__cause__``.
 
@@ -38,7 +38,7 @@ class ActorCrashed(ActorError):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class ActorStopped(ActorError):
     """The actor was ended (for good, by a kill, or with its group) before it answered.
 
@@ -55,7 +55,7 @@ class ActorStopped(ActorError):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class MailboxFull(ActorError):
     """The work lane is at its capacity: the message was refused, or shed to make room for a newer one."""
 
@@ -67,7 +67,7 @@ class MailboxFull(ActorError):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class AskCycle(ActorError):
     """The ask would wait for itself: ``ring`` names the actors, from the asker round to the asker."""
 
@@ -78,7 +78,7 @@ class AskCycle(ActorError):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class UnhandledMessage(ActorError):
     """Raise it for a message that an actor does not know: the last case of its ``match``. It crashes, by name."""
 
@@ -89,7 +89,7 @@ class UnhandledMessage(ActorError):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class NameTaken(ActorError):
     """The name points at another living actor (R135)."""
 
@@ -101,7 +101,7 @@ class NameTaken(ActorError):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class ReplyDropped(ActorError):
     """The actor deferred its answer and then lost the :class:`~actors.Reply`: nobody can answer any more."""
 
@@ -112,7 +112,7 @@ class ReplyDropped(ActorError):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class SupervisorExit(ActorError):
     """The root supervisor gave up: a child spent its restart window. The last crash is the ``__cause__``."""
 
@@ -126,7 +126,7 @@ class SupervisorExit(ActorError):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class ChildRefused(ActorError, Refusal):
     """A supervisor did not do what was asked of a child. ``why`` is OTP's word for it (R70-R73).
 
@@ -146,7 +146,7 @@ class ChildRefused(ActorError, Refusal):
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class SpecError(ValueError):
     """A child spec or a supervisor's flags do not make sense; nothing was started (R1-R6).
 

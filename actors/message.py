@@ -17,6 +17,12 @@ class Route(IntEnum):
     CONTROL_TELL = 3
 
 
+def _shown(message: object) -> str:
+    """Show a message whose class has no repr of its own (``@frozen(repr=False)`` is made the sooner)."""
+    fields: tuple[str, ...] = getattr(message, "__match_args__", ())
+    return f"{type(message).__name__}({', '.join(f'{name}={getattr(message, name)!r}' for name in fields)})"
+
+
 class Ask(Generic[Reply]):
     """A message that is answered with a ``Reply``; derive frozen attrs classes from it.
 
@@ -34,6 +40,8 @@ class Ask(Generic[Reply]):
         super().__init_subclass__(**kwargs)
         cls.route = Route.CONTROL_ASK if cls.control else Route.ASK
 
+    __repr__ = _shown
+
     def answer(self, value: Reply) -> Reply:
         """Return ``value``: ``return message.answer(x)`` lets a type checker see that ``x`` is the right reply."""
         return value
@@ -50,3 +58,5 @@ class Tell:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.route = Route.CONTROL_TELL if cls.control else Route.TELL
+
+    __repr__ = _shown

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Down(Personal):
     """An incarnation of what you watch has ended. ``Gone``: there was none when the watch began (R114)."""
 
@@ -31,7 +31,7 @@ class Down(Personal):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Exit(Personal):
     """What you are linked to has ended, and your spec says ``trap_exits`` (R110)."""
 

@@ -33,43 +33,43 @@ from actors.supervision.strategy import AutoShutdown, Restart, Verdict, group, v
 from actors.watch import Exit
 
 
-@frozen
+@frozen(repr=False)
 class StartChild(Ask[Ref | None]):
     spec: Spec
 
 
-@frozen
+@frozen(repr=False)
 class StartFromTemplate(Ask[Ref | None]):
     arguments: tuple[object, ...]
     name: str | None
 
 
-@frozen
+@frozen(repr=False)
 class TerminateChild(Ask[None]):
     name: str
 
 
-@frozen
+@frozen(repr=False)
 class RestartChild(Ask[Ref | None]):
     name: str
 
 
-@frozen
+@frozen(repr=False)
 class DeleteChild(Ask[None]):
     name: str
 
 
-@frozen
+@frozen(repr=False)
 class WhichChildren(Ask[tuple[Node, ...]]):
     pass
 
 
-@frozen
+@frozen(repr=False)
 class CountChildren(Ask["ChildCount"]):
     pass
 
 
-@frozen
+@frozen(repr=False)
 class GetSpec(Ask[Spec]):
     name: str
 
@@ -84,7 +84,7 @@ class ChildCount:
     workers: int
 
 
-@frozen
+@frozen(repr=False)
 class Exited(Tell):
     """A child's incarnation ended by itself. Matched by identity: an exit that has been dealt with is stale (R20)."""
 
@@ -93,7 +93,7 @@ class Exited(Tell):
     reason: ExitReason
 
 
-@frozen
+@frozen(repr=False)
 class TryAgain(Tell):
     """Come back to a child that is ``restarting``. ``counted``: its restart was counted before its backoff (K11)."""
 
@@ -225,8 +225,7 @@ class Supervisor:
         child.dismiss()
         child.close(child.last_exit or Shutdown())
         watch.forget(child)
-        if self.children.get(child.name) is child:
-            del self.children[child.name]
+        del self.children[child.name]
 
     # -- what its children tell it
 
@@ -271,15 +270,13 @@ class Supervisor:
             self._consider_auto_shutdown()
 
     def _consider_auto_shutdown(self) -> None:
-        match self.spec.auto_shutdown:
-            case AutoShutdown.ANY_SIGNIFICANT:
-                self._give_up()
-            case AutoShutdown.ALL_SIGNIFICANT:
-                if not any(
-                    child.spec.significant and (child.status.alive or child.status is Status.RESTARTING)
-                    for child in self.children.values()
-                ):
-                    self._give_up()
+        """Give up after the end of a significant child: of any, or of the last one (R61, R62)."""
+        others = any(
+            child.spec.significant and (child.status.alive or child.status is Status.RESTARTING)
+            for child in self.children.values()
+        )
+        if self.spec.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or not others:
+            self._give_up()
 
     def _give_up(self) -> None:
         """End, as ordinary shutdown (R53, R64): before the next message, and with the children stopped in order."""

@@ -12,7 +12,7 @@ import actors
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Lookup(actors.Ask[Raw | None]):
     """The fresh answer to a call, or None. ``incarnation`` is the one that would be asked."""
 
@@ -23,7 +23,7 @@ class Lookup(actors.Ask[Raw | None]):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Store(actors.Tell):
     """An answer of ``incarnation``, fresh for ``ttl`` seconds."""
 
@@ -36,7 +36,7 @@ class Store(actors.Tell):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Forget(actors.Tell):
     """Drop what is remembered of a server, or of one of its tools."""
 
@@ -55,7 +55,7 @@ class CacheStatistics:
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Count(actors.Ask[CacheStatistics]):
     """Ask for the statistics; of one server, or of all."""
 

@@ -13,7 +13,7 @@ from runtime.registry.directory import Catalog, Directory
 
 
 @final
-@frozen
+@frozen(repr=False)
 class CatalogFetched(actors.Ask[None]):
     """An incarnation's tools, when it is ready and whenever they have changed; answered when they are published."""
 
@@ -21,7 +21,7 @@ class CatalogFetched(actors.Ask[None]):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class CatalogGone(actors.Tell):
     """The server is no longer part of the fleet."""
 
@@ -29,7 +29,7 @@ class CatalogGone(actors.Tell):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Published(actors.Ask[None]):
     """Answered when all that the registry was told before is published."""
 

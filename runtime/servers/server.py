@@ -45,7 +45,7 @@ RELIST_PAUSE = 0.1  # seconds between the news of changed tools and the new list
 
 
 @final
-@frozen
+@frozen(repr=False)
 class KillChild(actors.Tell):
     """End the other end at once, as a crash would."""
 
@@ -53,7 +53,7 @@ class KillChild(actors.Tell):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Drain(actors.Tell):
     """Send no more calls, while those in flight finish; or, ``on`` being False, go on sending."""
 
