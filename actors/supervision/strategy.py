@@ -56,10 +56,7 @@ def verdict(restart: Restart, reason: ExitReason) -> Verdict:
 
 def group(strategy: Strategy, children: Sequence[T], failed: T) -> Sequence[T]:
     """Return the children that are restarted because ``failed`` is, itself among them, in start order."""
-    match strategy:
-        case Strategy.ONE_FOR_ONE:
-            return [failed]
-        case Strategy.ONE_FOR_ALL:
-            return list(children)
-        case Strategy.REST_FOR_ONE:
-            return list(children[children.index(failed) :])
+    if strategy is Strategy.ONE_FOR_ONE:
+        return [failed]
+    first = 0 if strategy is Strategy.ONE_FOR_ALL else children.index(failed)
+    return list(children[first:])

@@ -248,6 +248,31 @@ async def test_a_group_restart_that_is_called_off_leaves_its_members_down_and_fa
         assert await system["c"].ask(Add(1)) == 1
 
 
+async def test_a_member_that_is_started_by_hand_while_its_group_waits_goes_on_running(
+    autojump_clock: MockClock,
+) -> None:  # K11
+    specs = (worker("a", backoff=PATIENT), worker("b"), worker("c"))
+    async with actors.open_system(*specs, strategy=Strategy.ONE_FOR_ALL, window=WINDOW) as system:
+        await crash(system["a"])
+        await system.root.restart_child("c")
+        await trio.sleep(11)
+        assert statuses(system) == {"a": "running", "b": "running", "c": "running"}
+        assert [system[name].incarnation for name in "abc"] == [2, 2, 2]
+
+
+async def test_who_waits_for_a_restart_goes_on_waiting_when_another_child_is_terminated(
+    autojump_clock: MockClock,
+) -> None:  # R37
+    specs = (worker("a", backoff=PATIENT), worker("b"))
+    async with actors.open_system(*specs, window=WINDOW) as system:
+        await crash(system["a"])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(system["a"].ask, Add(1))
+            await wait_all_tasks_blocked()
+            await system.root.terminate_child("b")
+        assert trio.current_time() == 10
+
+
 async def test_an_earlier_child_that_crashes_takes_over_the_restart_of_a_later_one(autojump_clock: MockClock) -> None:
     # R36
     specs = (worker("a"), worker("b", backoff=PATIENT))
