@@ -16,17 +16,21 @@ check:
 cover:
     .venv/bin/coverage run -m pytest tests/actors && .venv/bin/coverage report
 
-# A million messages over a tree that keeps failing
-soak *ARGS:
-    .venv/bin/python -m tests.actors.soak {{ ARGS }}
+# Plant each known bug and see that a property finds it
+mutants:
+    .venv/bin/python -m tests.actors.bites
+
+# What Erlang's supervisor was recorded to do, replayed on ours
+otp *FILES='tests/actors/data/otp-traces.jsonl':
+    .venv/bin/python -m tests.otp_replay {{ FILES }}
 
 # Measure against the floors
 bench:
     for file in kernel stdio startup; do .venv/bin/python benchmarks/$file.py; done
 
-# A hundred rounds of start, call, kill, call, leave; then a fleet left alone for a minute
+# A hundred rounds of start, call, kill, call, leave; a fleet left alone for a minute; a million messages to failing actors
 soak:
-    .venv/bin/python -m tests.rounds 100 && .venv/bin/python -m tests.idle 60
+    .venv/bin/python -m tests.rounds 100 && .venv/bin/python -m tests.idle 60 && .venv/bin/python -m tests.actors.soak
 
 # Install the foreign servers, then test against them
 interop *ARGS:
