@@ -224,9 +224,18 @@ class _Session:
         except ToolError as error:
             return text_result(str(error), is_error=True)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary: a tool's failure is its call's answer
-            if self._on_failure is not None and isinstance(error, Exception):
-                self._on_failure(tool.name, error)
-            return text_result(f"{type(error).__name__}: {error}", is_error=True)
+            return self._failed(tool, error)
+        except BaseExceptionGroup as group:  # of a tool with tasks of its own
+            failure, others = group.split((Exception, SystemExit))
+            answer = {} if failure is None else self._failed(tool, failure)
+            if others is not None:
+                raise others  # noqa: B904 - its cancellation: nobody waits for the answer
+            return answer
+
+    def _failed(self, tool: FunctionTool, error: BaseException) -> dict[str, Any]:
+        if self._on_failure is not None and isinstance(error, Exception):
+            self._on_failure(tool.name, error)
+        return text_result(f"{type(error).__name__}: {error}", is_error=True)
 
     def _progress(self, id: RequestId, progress: float, total: float | None = None, message: str | None = None) -> None:
         if trio.lowlevel.in_trio_run():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 import trio
 from attrs import define, field
 
+from actors.exits import leaves
 from runtime.config import Secret, reveal
 from runtime.errors import CommandNotFound, NotSupported
 from runtime.transports import Transport
@@ -159,11 +160,21 @@ class _InProcessLink:
         try:
             with self._serving:
                 await server.serve(theirs)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # the boundary: it may fail, and exit, as a process may
-            self._how = f"raised {type(error).__name__}: {error}"
+        # The boundary: what runs here may fail, and exit, as a process may.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            self._fell(error)
+        except BaseExceptionGroup as group:
+            failure, others = group.split((Exception, SystemExit))
+            if others is not None:
+                raise others  # noqa: B904
+            self._fell(failure or group)
         finally:
             theirs.close()
             self._over.set()
+
+    def _fell(self, error: BaseException) -> None:
+        first = next(leaves(error))
+        self._how = f"raised {type(first).__name__}: {first}"
 
     async def wait_exit(self) -> str:
         await self._over.wait()
@@ -197,6 +208,8 @@ def _imported(name: str, reach: InProcess) -> ToolServer:
         found = getattr(import_module(reach.module), reach.object)
     except (ImportError, AttributeError) as error:
         raise CommandNotFound(name, (), where, str(error)) from error
+    except SystemExit as error:
+        raise CommandNotFound(name, (), where, f"its import exits: {error}") from error
     if not isinstance(found, ToolServer):
         raise CommandNotFound(name, (), where, f"is a {type(found).__name__}, not a runtime.inprocess.ToolServer")
     return found

@@ -29,6 +29,10 @@ def crash():
     raise RuntimeError("on purpose")
 
 @server.tool
+def quits():
+    sys.exit(3)
+
+@server.tool
 async def hang():
     await trio.sleep_forever()
 
@@ -80,6 +84,14 @@ async def test_only_protocol_reaches_stdout_and_the_rest_goes_to_stderr():
     assert told[2]["result"]["isError"] is True
     for words in ("to print", "to the descriptor", "child read ''", "tool 'crash' failed", "on purpose"):
         assert words in ended.stderr.decode()
+    assert ended.returncode == 0
+
+
+async def test_a_tool_that_exits_does_not_end_the_process():
+    ended = await run(lines(call(1, "quits"), call(2, "large", size=1)))
+    told = answers(ended.stdout)
+    assert told[1]["result"] == {"content": [{"type": "text", "text": "SystemExit: 3"}], "isError": True}
+    assert told[2]["result"]["content"][0]["text"] == "x"
     assert ended.returncode == 0
 
 

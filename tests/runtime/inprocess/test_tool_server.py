@@ -1,6 +1,7 @@
 """Functions as an MCP server: answers, failures, concurrency, cancellation, the end."""
 
 import json
+import sys
 import threading
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -363,3 +364,30 @@ def test_two_tools_of_one_name_are_refused():
     server = server_of(end_after_asking)
     with pytest.raises(ValueError, match="has a tool 'end_after_asking' already"):
         server.tool(end_after_asking)
+
+
+@pytest.mark.parametrize("options", [{}, {"blocking": False}])
+async def test_a_tool_that_exits_ends_its_call_and_nothing_else(serve, options):
+    def quits() -> None:
+        sys.exit("had enough")
+
+    async with serve(server_of(quits, **options)) as caller:
+        for _ in range(2):
+            result = await caller.call("quits")
+            assert (result.text, result.is_error) == ("SystemExit: had enough", True)
+
+
+async def test_an_async_tool_that_exits_ends_its_call_and_nothing_else(serve):
+    async def quits() -> None:
+        raise SystemExit(3)
+
+    async def quits_in_a_task() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(quits)
+            await trio.sleep_forever()
+
+    async with serve(server_of(quits, quits_in_a_task)) as caller:
+        result = await caller.call("quits")
+        assert (result.text, result.is_error) == ("SystemExit: 3", True)
+        assert (await caller.call("quits_in_a_task")).is_error
+        assert (await caller.call("quits")).is_error
