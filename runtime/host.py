@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from inspect import iscoroutinefunction
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -36,6 +37,7 @@ from runtime.errors import (
     ServersNotReady,
     ServerStopped,
     ToolNotFound,
+    counted,
     in_short,
 )
 from runtime.journal import Feed, ServerCrashed
@@ -198,13 +200,16 @@ class Runtime:
         ends the call.
 
         Raises `ServerNotFound`, `ToolNotFound`, `InvalidArguments`, `ServerEjected`, `ServerStopped`, and of the family
-        `CallFailed`: `CallTimedOut`, `CallInterrupted`, `CallRefused`, `ServerError`, `InvalidAnswer`.
+        `CallFailed`: `CallTimedOut`, `CallInterrupted`, `CallRefused`, `ServerError`, `InvalidAnswer`; and
+        `TypeError` or `ValueError` for a ``timeout`` or ``progress`` that is none.
         """
         record = self._known(server)
         if not isinstance(tool, str):
             raise ToolNotFound(server, str(tool), tuple(record.tools))
+        if progress is not None:
+            _check_progress(progress)
         call = ToolCall(server, tool, _encoded(server, tool, arguments), progress)
-        seconds = record.spec.timeout if timeout is None else timeout
+        seconds = record.spec.timeout if timeout is None else _seconds(timeout)
         deadline = trio.current_time() + seconds
         limit = self._deadlines.limit(deadline)
         try:
@@ -245,7 +250,8 @@ class Runtime:
                 if ref is not None:
                     return await ref.ask(call)
             except MailboxFull as error:
-                reason = f"{error.capacity} calls wait for this server already; try again later"
+                waiting = counted(int(error.capacity), "call") + (" waits" if error.capacity == 1 else " wait")
+                reason = f"{waiting} for this server already; try again later"
                 raise CallRefused(call.server, call.tool, Sent.NOT_SENT, reason) from None
             except ActorCrashed as error:
                 raise CallInterrupted(call.server, call.tool, call.sent) from error.__cause__
@@ -271,6 +277,8 @@ class Runtime:
         """
         from runtime.config import load_server
 
+        if self._closed:
+            raise RuntimeClosed
         if name in self._records or name in self.config.groups:
             raise NameTaken(name)
         loaded = load_server(name, spec)
@@ -475,6 +483,19 @@ class Runtime:
         if island not in self.config.groups:
             return [island]
         return [name for member in self.config.groups[island].servers for name in self._members(member)]
+
+
+def _check_progress(progress: object) -> None:
+    if not callable(progress) or iscoroutinefunction(progress) or iscoroutinefunction(type(progress).__call__):
+        raise TypeError(f"progress must be a plain function, for it is called and not awaited; got {progress!r:.200}")
+
+
+def _seconds(timeout: object) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"timeout must be a number of seconds; got {timeout!r:.80}")
+    if not timeout >= 0:  # NaN is neither
+        raise ValueError(f"timeout must be 0 seconds or more; got {timeout!r}")
+    return timeout
 
 
 def _encoded(server: str, tool: str, arguments: Mapping[str, Any] | None) -> Raw:

@@ -166,6 +166,8 @@ def _app(config: str | None) -> "App":
             Seconds to wait for the answer, the server's start included.
         """
         asked = parse_arguments(arguments)
+        if timeout is not None and not timeout >= 0:
+            raise UsageError(f"--timeout wants 0 seconds or more, not {timeout:g}")
         work = partial(oneshot.call, _told(config), server, tool, asked, as_json=json, timeout=timeout)
         return await until_signalled(work)
 

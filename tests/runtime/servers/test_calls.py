@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 import trio
@@ -81,6 +82,66 @@ async def test_a_full_queue_refuses_and_says_that_nothing_was_sent(autojump_cloc
                 await host.call("a", "echo")
             assert refused.value.sent is Sent.NOT_SENT
             nursery.cancel_scope.cancel()
+
+
+async def test_a_burst_on_an_idle_server_may_be_what_it_sends_and_what_may_wait_and_no_more(autojump_clock):
+    async with Fleet({"a": mute}).open(servers={"a": {"in_flight": 2, "queue": 3}}) as host:
+        async with trio.open_nursery() as nursery:
+            results: list[object] = []
+            for n in range(6):
+                nursery.start_soon(ends, call(host, n=n), results)
+            await trio.testing.wait_all_tasks_blocked()
+            assert [type(result) for result in results] == [CallRefused]
+            assert (host.status()["a"].in_flight, host.status()["a"].queued) == (2, 3)
+            nursery.cancel_scope.cancel()
+
+
+async def test_one_call_that_waits_is_told_as_one(autojump_clock):
+    async with Fleet({"a": mute}).open(servers={"a": {"in_flight": 1, "queue": 1}}) as host:
+        async with trio.open_nursery() as nursery:
+            results: list[object] = []
+            for n in range(2):
+                nursery.start_soon(ends, call(host, n=n), results)
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(CallRefused, match="refused: 1 call waits for this server already"):
+                await host.call("a", "echo")
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_call_that_is_late_says_what_its_server_failed_of(autojump_clock):
+    keys = {"era": "modern", "backoff": {"first": 60, "cap": 60}}
+    async with Fleet({"a": dead}).open(servers={"a": keys}) as host:
+        with pytest.raises(CallTimedOut) as late:
+            await host.call("a", "echo", timeout=2)
+        assert isinstance(late.value.__cause__, ServerExited)
+        assert "the server is backing off. It failed last of this: server 'a' ended with exit code 1" in str(late.value)
+        assert str(late.value).endswith("| no licence")
+
+
+class AsyncProgress:
+    async def __call__(self, *report: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "progress", [AsyncProgress().__call__, AsyncProgress(), partial(AsyncProgress().__call__), "no function"]
+)
+async def test_progress_that_would_be_never_awaited_is_refused_before_anything_is_sent(progress, autojump_clock):
+    fleet = Fleet({"a": good})
+    async with fleet.open() as host:
+        with pytest.raises(TypeError, match="progress must be a plain function, for it is called and not awaited"):
+            await host.call("a", "echo", progress=progress)
+        assert "tools/call" not in fleet.peer().methods()
+
+
+@pytest.mark.parametrize(("timeout", "error"), [
+    (-1, ValueError), (float("nan"), ValueError), ("5", TypeError), (True, TypeError),
+])  # fmt: skip
+async def test_a_timeout_that_is_none_is_refused_before_anything_is_sent(timeout, error, autojump_clock):
+    fleet = Fleet({"a": good})
+    async with fleet.open() as host:
+        with pytest.raises(error, match="timeout must be"):
+            await host.call("a", "echo", timeout=timeout)
+        assert "tools/call" not in fleet.peer().methods()
 
 
 async def test_a_server_that_does_not_read_gets_no_more_than_a_bound_and_the_caller_is_told(autojump_clock):
