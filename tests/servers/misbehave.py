@@ -53,6 +53,12 @@ def exits():
     sys.exit(3)
 
 
+def refuses():
+    for line in sys.stdin:
+        complain("no licence: buy one")
+        say(id=loads(line)["id"], error={"code": -32000, "message": "go away"})
+
+
 def mute():
     complain("thinking")
     sys.stdin.read()

@@ -68,6 +68,39 @@ def test_tools_are_listed_and_a_server_that_is_missing_is_named(greenroom, fleet
     assert [line.split()[:2] for line in run.out.splitlines()] == [["server", "tool"], ["clock", "now(timezone?)"]]
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [(("tools", "timezone"), ""), (("status",), ""), (("call", "notes", "search_notes"), ""), ((), "1 + 1")],
+    ids=["tools", "status", "call", "console"],
+)
+def test_what_goes_unheeded_in_a_configuration_is_said_on_stderr(greenroom, tmp_path, words, text):
+    servers = {"notes": {"python": "runtime.builtin.notes:server"}, "off": {"command": "x", "disabled": True}}
+    (tmp_path / "fleet.json").write_text(json.dumps({"mcpServers": servers}))
+    run = greenroom("fleet.json", *words, text=text)
+    assert run.code == 0
+    assert "note: " in run.err
+    assert "disabled" in run.err
+    assert "disabled" not in run.out
+
+
+def test_a_configuration_that_is_there_and_was_not_named_is_pointed_at(greenroom, tmp_path):
+    (tmp_path / "mcp.json").write_text("{")
+    run = greenroom("tools", "timezone")
+    assert run.code == 0
+    assert run.err == ("note: this asks the built-in fleet; python -m runtime mcp.json ... asks the one of mcp.json\n")
+
+
+def test_a_timeout_that_is_none_is_misuse(greenroom):
+    run = greenroom("call", "clock", "now", "--timeout=-1")
+    assert (run.code, run.out, run.err) == (2, "", "--timeout wants 0 seconds or more, not -1\n")
+
+
+def test_status_tells_each_error_once(greenroom, fleet):
+    run = greenroom(fleet, "status")
+    assert run.code == 1
+    assert (run.out + run.err).count("nonesuch-command") == 1
+
+
 def test_status_tells_which_server_did_not_start(greenroom, fleet):
     run = greenroom(fleet, "status", "--json")
     assert run.code == 1

@@ -16,6 +16,7 @@ from runtime import (
     GreenroomError,
     NameTaken,
     Runtime,
+    RuntimeClosed,
     ServerNotFound,
     ServerStopped,
     State,
@@ -175,6 +176,17 @@ async def test_an_unknown_server_is_told_with_a_suggestion(act, autojump_clock):
                     host.tools(server="filess")
                 case _:
                     await getattr(host, act)("filess")
+
+
+@pytest.mark.parametrize("act", ["call", "spawn", "stop", "reload", "kill"])
+async def test_a_runtime_that_is_closed_says_so(act, autojump_clock):
+    fleet = Fleet({"a": good})
+    async with fleet.open() as host:
+        await host.call("a", "echo")
+    arguments = {"call": ("a", "echo"), "spawn": ("new", {"command": "x"})}
+    with pytest.raises(RuntimeClosed, match="this runtime is closed"):
+        await getattr(host, act)(*arguments.get(act, ("a",)))
+    assert list(host.status()) == ["a"]
 
 
 def open_with(fleet: Fleet, *names: str) -> Any:

@@ -7,16 +7,19 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import trio
+from attrs import frozen
 
 import runtime
 from runtime import Runtime, ServerNotFound, State
 from runtime.errors import (
     CallInterrupted,
     CommandNotFound,
+    HandshakeRefused,
     InvalidArguments,
     NotSupported,
     ServerExited,
@@ -24,6 +27,7 @@ from runtime.errors import (
     StdoutNoise,
     ToolNotFound,
 )
+from runtime.inprocess import ToolServer
 from tests.processes import marked
 
 SCRIPT = str(Path(__file__).parents[2] / "servers" / "misbehave.py")
@@ -85,6 +89,14 @@ async def test_a_server_that_exits_at_once(mark):
             "\n  | loading\n  | cannot open the data base"
         )
         assert host.status()["bad"].stderr == ("loading", "cannot open the data base")
+
+
+async def test_what_a_server_wrote_before_it_refused_the_handshake_is_in_the_error(mark):
+    async with fleet(mark, server("refuses", mark, era="legacy")) as host:
+        error = host.status()["bad"].last_error
+        assert isinstance(error, HandshakeRefused)
+        assert "go away" in str(error)
+        assert str(error).endswith("the last lines of its stderr:\n  | no licence: buy one")
 
 
 async def test_a_server_that_never_answers(mark):
@@ -211,3 +223,43 @@ async def test_a_server_that_needs_what_does_not_work_yet_is_tried_once_and_says
             status = host.status()["bad"]
             assert (status.state, status.restarts) == (State.STOPPED, 0)
             await host.reload("bad")
+
+
+@frozen
+class Fatal:
+    """An argument whose making ends whoever makes it."""
+
+    n: int
+
+    def __attrs_post_init__(self) -> None:
+        sys.exit("fatal")
+
+
+async def test_an_exit_in_a_tool_or_its_arguments_in_this_process_harms_nobody_else(mark, monkeypatch):
+    bad = ToolServer("bad")
+
+    @bad.tool
+    def quits() -> None:
+        sys.exit("had enough")
+
+    @bad.tool
+    def takes(it: Fatal) -> None:
+        raise AssertionError("it cannot be had")
+
+    monkeypatch.setitem(sys.modules, "bad_tools", SimpleNamespace(server=bad))
+    async with fleet(mark, {"python": "bad_tools:server"}) as host:
+        result = await host.call("bad", "quits")
+        assert (result.text, result.is_error) == ("SystemExit: had enough", True)
+        assert host.status()["bad"].restarts == 0
+        with pytest.raises(CallInterrupted, match="fatal"):
+            await host.call("bad", "takes", {"it": {"n": 1}})
+        assert (await host.call("bad", "quits")).is_error
+
+
+async def test_a_module_that_exits_when_it_is_imported_is_a_failed_start(mark, monkeypatch, tmp_path):
+    (tmp_path / "exits_at_import.py").write_text("raise SystemExit('not today')")
+    monkeypatch.syspath_prepend(tmp_path)
+    async with fleet(mark, {"python": "exits_at_import:server"}) as host:
+        error = host.status()["bad"].last_error
+        assert isinstance(error, CommandNotFound)
+        assert "its import exits: not today" in str(error)

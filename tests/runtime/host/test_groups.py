@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from runtime import ServerEjected, State
+from runtime import ServerEjected, ServerStopped, State
 from tests.fakes import Fleet, Peer, dead, good
 
 PAIR = {"pair": {"strategy": "one_for_all", "servers": ["a", "b"], "window": {"intensity": 2, "period": 60}}}
@@ -80,3 +80,18 @@ async def test_a_stopped_member_leaves_its_siblings_alone(autojump_clock):
         await host.reload("a")
         await host.call("a", "echo")
         assert host.status()["b"].incarnation == 2
+
+
+async def test_a_stop_while_its_group_backs_off_leaves_the_siblings_stopped(autojump_clock):
+    fleet = Fleet({"a": good, "b": good})
+    group = {"pair": {**PAIR["pair"], "backoff": {"first": 60, "cap": 60}}}
+    async with fleet.open(groups=group) as host:
+        await host.kill("a")
+        await trio.testing.wait_all_tasks_blocked()
+        assert host.status()["b"].state is State.BACKING_OFF
+        await host.stop("a")
+        assert {name: status.state for name, status in host.status().items()} == dict.fromkeys("ab", State.STOPPED)
+        with pytest.raises(ServerStopped):
+            await host.call("b", "echo")
+        await host.reload("b")
+        await host.call("a", "echo")

@@ -58,6 +58,25 @@ async def test_a_receiver_waits_and_is_woken_and_a_cancelled_one_loses_nothing(a
     assert got == ["s1"]
 
 
+async def test_a_receiver_that_comes_second_waits_for_the_next_event(autojump_clock):
+    feed = Feed()
+    events = feed.subscribe()
+    got: list[str] = []
+
+    async def receive() -> None:
+        got.append((await events.receive()).server)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(receive)
+        await trio.testing.wait_all_tasks_blocked()
+        feed.publish(stopped(1))  # wakes the first, which has not run yet when the second comes
+        nursery.start_soon(receive)
+        await trio.testing.wait_all_tasks_blocked()
+        assert got == ["s1"]
+        feed.publish(stopped(2))
+    assert got == ["s1", "s2"]
+
+
 async def test_at_the_end_what_is_held_is_still_received(autojump_clock):
     feed = Feed()
     events = feed.subscribe()

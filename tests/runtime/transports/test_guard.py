@@ -216,6 +216,20 @@ async def test_a_guard_that_does_not_read_is_replaced(command):
             assert await transport.receive() == b"{}"
 
 
+async def test_a_guard_that_only_seemed_stuck_harms_nothing_when_it_is_replaced(command):
+    """Its pipe ends when it is dismissed, which is how it learns of its host's end: it must be dead by then."""
+    with trio.fail_after(20):
+        async with open_guard() as guard, open_stdio(command("cat"), guard=guard) as transport:
+            first = await guard_is_up(guard)
+            while not ignored(first) >= set(TO_EVERYBODY):  # noqa: ASYNC110 - it has just been started
+                await trio.sleep(0.001)
+            guard._life.cancel()
+            await guard_is_up(guard, other_than=first)
+            assert state(first) == "gone"
+            await transport.send(b"{}\n")
+            assert await transport.receive() == b"{}"
+
+
 async def test_a_guard_that_cannot_work_breaks_no_call(command, monkeypatch, tmp_path):
     (tmp_path / "broken.py").write_text("raise SystemExit(1)")
     monkeypatch.setattr(guard_module, "_SCRIPT", tmp_path / "broken.py")

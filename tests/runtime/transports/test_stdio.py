@@ -1,5 +1,6 @@
 import json
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -65,6 +66,24 @@ async def test_all_that_one_pass_queues_leaves_in_one_write(command, monkeypatch
             await received(transport, 64)
             monkeypatch.undo()
     assert writes == [b"{}\n" * 64]
+
+
+COMPLAINS_WHEN_TOLD = """
+import os, signal, sys
+signal.signal(signal.SIGUSR1, lambda *_: os.write(2, b"last words\\n"))
+os.write(1, b"{}\\n")
+sys.stdin.read()
+"""
+
+
+async def test_what_stderr_holds_is_in_the_tail_at_once(command):
+    """It is read when it is asked for: whoever tells of a failure does not wait for the scheduler to see it."""
+    with trio.fail_after(20):
+        async with open_stdio(command.python(COMPLAINS_WHEN_TOLD)) as transport:
+            await transport.receive()
+            os.kill(transport.pid, signal.SIGUSR1)
+            assert select.select([transport._stderr], [], [], 10)[0]  # nothing of Trio's runs meanwhile
+            assert transport.stderr_tail() == ("last words",)
 
 
 async def test_receive_and_receive_batch_may_take_turns(command):
