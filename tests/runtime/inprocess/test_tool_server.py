@@ -391,3 +391,32 @@ async def test_an_async_tool_that_exits_ends_its_call_and_nothing_else(serve):
         assert (result.text, result.is_error) == ("SystemExit: 3", True)
         assert (await caller.call("quits_in_a_task")).is_error
         assert (await caller.call("quits")).is_error
+
+
+async def test_a_cancelled_tool_whose_own_task_fails_on_the_way_out_leaves_its_session_whole(serve):
+    reached = trio.Event()
+
+    async def falls() -> None:
+        try:
+            reached.set()
+            await trio.sleep_forever()
+        finally:
+            raise OSError("on the way out")
+
+    async def waits() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(falls)
+            await trio.sleep_forever()
+
+    def fine() -> str:
+        return "fine"
+
+    failures: list[str] = []
+    async with serve(
+        server_of(waits, fine), on_failure=lambda _, error: failures.append(type(error).__name__)
+    ) as caller:
+        id = await caller.start("waits")
+        await reached.wait()
+        await caller.transport.send(caller.connection.cancel(id, "enough"))
+        assert (await caller.call("fine")).text == "fine"
+    assert failures == ["ExceptionGroup"]
