@@ -405,3 +405,8 @@ async def test_a_message_with_the_wrong_verb_is_a_type_error() -> None:
             await system["a"].ask(Note("x"))  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="Add is none; send it by ask"):
             system["a"].tell(Add(1))  # type: ignore[arg-type]
+
+
+async def test_a_message_of_the_kernels_own_shows_its_fields() -> None:
+    async with actors.open_system(ChildSpec("a", Everything)) as system:
+        assert repr(actors.Exit(system["a"], actors.Normal())) == f"Exit(ref={system['a']!r}, reason=Normal())"
