@@ -156,7 +156,7 @@ class Runtime:
 
     def status(self, server: str | None = None) -> Mapping[str, ServerStatus]:
         """Return the status of every server, or of one, by name. Raises `ServerNotFound`."""
-        records = self._records.values() if server is None else (self._known(server),)
+        records = self._records.values() if server is None else (self._named(server),)
         return {record.name: record.status() for record in records}
 
     def tools(self, query: str | None = None, server: str | None = None) -> tuple[ToolEntry, ...]:
@@ -165,7 +165,7 @@ class Runtime:
         Raises `ServerNotFound`.
         """
         if server is not None:
-            self._known(server)
+            self._named(server)
         if query is None:
             return self._directory.tools(server)
         return tuple(entry for entry in self._directory.discover(query) if server in (None, entry.server))
@@ -459,8 +459,12 @@ class Runtime:
         return self._system.supervisor("fleet")
 
     def _known(self, server: str) -> Record:
+        """Return a server that something is to be done with."""
         if self._closed:
             raise RuntimeClosed
+        return self._named(server)
+
+    def _named(self, server: str) -> Record:
         try:
             return self._records[server]
         except (KeyError, TypeError):

@@ -186,7 +186,7 @@ async def test_a_runtime_that_is_closed_says_so(act, autojump_clock):
     arguments = {"call": ("a", "echo"), "spawn": ("new", {"command": "x"})}
     with pytest.raises(RuntimeClosed, match="this runtime is closed"):
         await getattr(host, act)(*arguments.get(act, ("a",)))
-    assert list(host.status()) == ["a"]
+    assert list(host.status()) == list(host.status("a")) == ["a"], "and what it was can still be looked at"
 
 
 def open_with(fleet: Fleet, *names: str) -> Any:
