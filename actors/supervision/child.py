@@ -168,13 +168,9 @@ class Child:
             mailbox.idle = False  # first: what is told of the fall may come back here
             self._fall(Killed() if self.spec.shutdown is BRUTAL_KILL else Shutdown())
             reschedule(mailbox.task, Value(DISMISSED))  # type: ignore[arg-type]  # idle: it has one
-        elif self.running:
-            with trio.move_on_after(self.tell_to_stop(self.spec.shutdown)):
-                await self.wait_ended()
-            if self.running:
-                self.kill(Killed())
-            await self.wait_ended()
-        self.dismiss()
+            self.dismiss()
+        else:
+            await take_down_together([self], self.spec.shutdown)
 
     def tell_to_stop(self, shutdown: ShutdownTime) -> float:
         """Send the first signal of a stop; return for how many seconds it may be waited before a kill (R40-R42)."""

@@ -116,7 +116,7 @@ class Server:
                     self.record.move(State.DRAINING if on else State.READY)
                     self._regulate()
             case _:
-                raise TypeError(f"server {self.record.name!r} does not know the message {type(message).__name__}")
+                raise actors.UnhandledMessage(message)
 
     def _send_call(self, call: ToolCall) -> None:
         assert self.conversation is not None, "work is held before it is ready"
