@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 from . import codes as codes
 
 if TYPE_CHECKING:
-    from .client import Answered as Answered
     from .client import ClientConnection as ClientConnection
     from .client import ClientEvent as ClientEvent
-    from .client import Failed as Failed
     from .client import Opened as Opened
     from .client import OpenFailed as OpenFailed
     from .client import Progressed as Progressed
@@ -23,6 +21,9 @@ if TYPE_CHECKING:
     from .errors import ProtocolError as ProtocolError
     from .errors import UnexpectedResultType as UnexpectedResultType
     from .errors import WireError as WireError
+    from .events import Answered as Answered
+    from .events import Asked as Asked
+    from .events import Failed as Failed
     from .events import Ignored as Ignored
     from .events import Notified as Notified
     from .events import Send as Send
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from .messages import Tool as Tool
     from .messages import ToolAnnotations as ToolAnnotations
     from .messages import UnknownContent as UnknownContent
-    from .server import Asked as Asked
     from .server import CancelRequested as CancelRequested
     from .server import ServerConnection as ServerConnection
     from .server import ServerEvent as ServerEvent
@@ -74,9 +74,9 @@ if TYPE_CHECKING:
     from .wire import warm_up as warm_up
 
 _ROOMS = {
-    "client": "Answered ClientConnection ClientEvent Failed Opened OpenFailed Progressed",
+    "client": "ClientConnection ClientEvent Opened OpenFailed Progressed",
     "errors": "HandshakeFailed InvalidMessage LocalProtocolError ProtocolError UnexpectedResultType WireError",
-    "events": "Ignored Notified Send",
+    "events": "Answered Asked Failed Ignored Notified Send",
     "jsonrpc": (
         "Body ErrorResponse JsonRpcError Message Notification Request RequestId Response decode encode_error "
         "encode_notification encode_request encode_response"
@@ -86,7 +86,7 @@ _ROOMS = {
         "ImageContent Implementation InitializeResult ListsCapability ListToolsResult Progress ResourceContents "
         "ResourceLink ServerCapabilities TextContent Tool ToolAnnotations UnknownContent"
     ),
-    "server": "Asked CancelRequested ServerConnection ServerEvent",
+    "server": "CancelRequested ServerConnection ServerEvent",
     "state": "State",
     "versions": "LEGACY_VERSIONS MODERN_VERSION Era EraChoice",
     "wire": "from_wire result_from_wire to_wire warm_up",

@@ -19,7 +19,7 @@ from runtime.value import Value
 
 from . import codes
 from .errors import HandshakeFailed, InvalidMessage, LocalProtocolError, WireError, excerpt
-from .events import Ignored, Notified, Send
+from .events import Answered, Failed, Ignored, Notified, Send
 from .jsonrpc import (
     Body,
     Envelope,
@@ -59,10 +59,8 @@ from .versions import (
 from .wire import from_wire, to_wire
 
 __all__ = [
-    "Answered",
     "ClientConnection",
     "ClientEvent",
-    "Failed",
     "OpenFailed",
     "Opened",
     "Progressed",
@@ -85,22 +83,6 @@ class OpenFailed(Value):
     """The handshake is over without success; the connection is of no further use."""
 
     error: HandshakeFailed
-
-
-@frozen(repr=False)
-class Answered(Value):
-    """The result of a request, raw: `result_from_wire` gives it its type."""
-
-    id: RequestId
-    result: Raw
-
-
-@frozen(repr=False)
-class Failed(Value):
-    """A request that the server answered with an error."""
-
-    id: RequestId
-    error: JsonRpcError
 
 
 @frozen(repr=False)

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from attrs import frozen
 from msgspec import Raw
 
 from runtime.value import Value
 
-__all__ = ["Ignored", "Notified", "Send"]
+from .jsonrpc import JsonRpcError, RequestId
+
+__all__ = ["Answered", "Asked", "Failed", "Ignored", "Notified", "Send"]
+
+
+@frozen(repr=False)
+class Asked(Value):
+    """The peer's request, to be answered by whoever drives the connection; ``params`` is decoded JSON."""
+
+    id: RequestId
+    method: str
+    params: Mapping[str, Any]
+
+
+@frozen(repr=False)
+class Answered(Value):
+    """The result of a request of this side, raw: `result_from_wire` gives it its type."""
+
+    id: RequestId
+    result: Raw
+
+
+@frozen(repr=False)
+class Failed(Value):
+    """A request of this side that the peer answered with an error."""
+
+    id: RequestId
+    error: JsonRpcError
 
 
 @frozen(repr=False)

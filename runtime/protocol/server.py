@@ -17,7 +17,7 @@ from msgspec import Raw
 
 from . import codes
 from .errors import InvalidMessage, LocalProtocolError, excerpt
-from .events import Ignored, Notified, Send
+from .events import Asked, Ignored, Notified, Send
 from .jsonrpc import (
     MALFORMED,
     Body,
@@ -42,16 +42,7 @@ from .versions import (
     Era,
 )
 
-__all__ = ["Asked", "CancelRequested", "ServerConnection", "ServerEvent"]
-
-
-@frozen
-class Asked:
-    """A request to be answered with `ServerConnection.answer` or `fail`; ``params`` is decoded JSON."""
-
-    id: RequestId
-    method: str
-    params: Mapping[str, Any]
+__all__ = ["CancelRequested", "ServerConnection", "ServerEvent"]
 
 
 @frozen
