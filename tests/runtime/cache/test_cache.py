@@ -139,7 +139,7 @@ async def test_a_timeout_counts_for_a_cacheable_call_too(autojump_clock):
 @pytest.mark.parametrize("how", ["kill", "crash"])
 async def test_a_cache_that_ends_comes_back_and_no_call_is_the_worse_for_it(how, autojump_clock):
     async with Fleet({"a": counting}).open(servers=CACHED) as host:
-        cache = host._system["services/cache"]
+        cache = host._house.system["services/cache"]
         ends: list[str] = []
 
         async def call(n: int) -> None:

@@ -81,7 +81,7 @@ async def play(whims: list[str], acts: list[tuple[str, float]], in_flight: int) 
                     case "kill" | "stop" | "reload":
                         nursery.start_soon(partial(attempt, getattr(host, act), "a"))
                     case "crash registry":
-                        host._system["services/registry"].kill()
+                        host._house.system["services/registry"].kill()
                     case "list":
                         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                             fleet.peer().notify("notifications/tools/list_changed")

@@ -19,7 +19,7 @@ class Strange(actors.Tell):
 async def crash_registry(host: Runtime, times: int) -> None:
     for _ in range(times):
         with pytest.raises(Exception, match=r"crashed|stopped"):
-            await host._registry.ask(CatalogFetched(None))
+            await host._house.registry.ask(CatalogFetched(None))
         await trio.testing.wait_all_tasks_blocked()
 
 
@@ -87,7 +87,7 @@ async def test_a_server_actor_that_fails_itself_is_a_crash_like_any_other(how, a
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call)
             await trio.testing.wait_all_tasks_blocked()
-            ref = host._system["fleet/a/a"]
+            ref = host._house.system["fleet/a/a"]
             if how == "kill":
                 ref.kill()
             else:

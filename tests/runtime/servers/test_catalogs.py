@@ -91,7 +91,7 @@ async def test_a_registry_that_ends_comes_back_and_knows_everything(how, autojum
     fleet = Fleet({"a": good, "b": good})
     async with fleet.open() as host:
         await host.stop("b")
-        registry = host._system["services/registry"]
+        registry = host._house.system["services/registry"]
         for tools in [("one",), ("one", "two"), ("three",)]:
             fleet.peer().tools = tools
             fleet.peer().notify("notifications/tools/list_changed")
@@ -106,7 +106,7 @@ async def test_a_registry_that_ends_comes_back_and_knows_everything(how, autojum
             await trio.sleep(1)
             assert names(host) == list(tools)
         await host.call("a", "three")
-        assert host._system["services/registry"].incarnation >= 4
+        assert host._house.system["services/registry"].incarnation >= 4
         assert host.status()["a"].restarts == 0
         await host.reload("b")
         assert names(host) == ["three", "echo"]

@@ -1,0 +1,127 @@
+"""The one object that a program holds of its runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, final
+
+from attrs import define
+
+from runtime.host.acting import Acts
+from runtime.host.calling import Calls
+from runtime.host.house import House
+from runtime.servers import with_servers
+
+if TYPE_CHECKING:
+    import actors
+    from runtime.call import ProgressCallback
+    from runtime.config import RuntimeConfig
+    from runtime.journal import Event, Subscription
+    from runtime.protocol import CallToolResult
+    from runtime.registry import ToolEntry
+    from runtime.servers import ServerStatus
+
+
+@final
+@define(eq=False, repr=False)
+class Runtime:
+    """A running fleet. What looks is plain and reads snapshots; what acts is async. Made by `open_runtime`."""
+
+    _house: House
+    _calls: Calls
+    _acts: Acts
+
+    # -- looking
+
+    @property
+    def config(self) -> RuntimeConfig:
+        """What it was opened on."""
+        return self._house.config
+
+    def tree(self) -> actors.Node:
+        """Return the supervisor tree; ``str`` draws it. Servers show their own state, era, tools and process."""
+        return with_servers(self._house.system.tree(), self._house.records.values())
+
+    def status(self, server: str | None = None) -> Mapping[str, ServerStatus]:
+        """Return the status of every server, or of one, by name. Raises `ServerNotFound`."""
+        records = self._house.records.values() if server is None else (self._house.named(server),)
+        return {record.name: record.status() for record in records}
+
+    def tools(self, query: str | None = None, server: str | None = None) -> tuple[ToolEntry, ...]:
+        """Return the tools known now: of one server or all, and only those that fit ``query``, best first.
+
+        Raises `ServerNotFound`.
+        """
+        if server is not None:
+            self._house.named(server)
+        directory = self._house.directory
+        if query is None:
+            return directory.tools(server)
+        return tuple(entry for entry in directory.discover(query) if server in (None, entry.server))
+
+    def discover(self, query: str, *, limit: int = 10) -> tuple[ToolEntry, ...]:
+        """Search the tools of all servers by words: names, titles, descriptions, argument names. Best first."""
+        return self._house.directory.discover(query, limit)
+
+    def events(self) -> Subscription:
+        """Subscribe to what happens from now on: an async context manager and a channel to iterate over."""
+        return self._house.feed.subscribe()
+
+    def recent_events(self) -> tuple[Event, ...]:
+        """Return the last events, oldest first."""
+        return tuple(self._house.feed.recent)
+
+    # -- calling
+
+    async def call(
+        self,
+        server: str,
+        tool: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> CallToolResult:
+        """Call a tool and return what it answers; a tool that fails answers with ``is_error``.
+
+        Waits while the server starts or restarts, up to ``timeout`` seconds (None: its configured ``timeout``).
+        Cancelling tells the server. ``progress`` is called with what the server reports on the way; what it raises
+        ends the call.
+
+        Raises `ServerNotFound`, `ToolNotFound`, `InvalidArguments`, `ServerEjected`, `ServerStopped`, and of the family
+        `CallFailed`: `CallTimedOut`, `CallInterrupted`, `CallRefused`, `ServerError`, `InvalidAnswer`; and
+        `TypeError` or `ValueError` for a ``timeout`` or ``progress`` that is none.
+        """
+        return await self._calls.call_tool(server, tool, arguments, timeout, progress)
+
+    # -- acting
+
+    async def spawn(self, name: str, spec: Mapping[str, Any]) -> ServerStatus:
+        """Add a server, written as in a configuration, and wait until it is ready or its first attempt has failed.
+
+        Cancelling ends the waiting, not the server. Raises `runtime.ConfigError`, `NameTaken`.
+        """
+        return await self._acts.spawn(name, spec)
+
+    async def stop(self, server: str) -> None:
+        """Stop a server; it stays down, and its calls are told so, until `reload`. One that is down stays as it is.
+
+        Takes at most a few times its ``stop_timeout``; cancelling does not leave it half done. Raises `ServerNotFound`.
+        """
+        await self._acts.stop(server)
+
+    async def reload(self, server: str) -> None:
+        """Start a server afresh, with a fresh restart window; calls that wait go on waiting, those in flight finish.
+
+        A grouped server is reloaded with its group, the outermost one. Brings back what was stopped or ejected. Returns
+        when the server is ready, or its first attempt has failed; cancelling leaves it either as it was, or reloaded.
+        Raises `ServerNotFound`.
+        """
+        await self._acts.reload(server)
+
+    async def kill(self, server: str) -> None:
+        """End a server's process at once, as a crash would; its supervisor brings it back.
+
+        Returns when it is seen dead. Raises `ServerNotFound`, and `ServerEjected` or `ServerStopped` where it is down.
+        """
+        await self._acts.kill(server)
