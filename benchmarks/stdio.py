@@ -22,7 +22,7 @@ from harness import FLOOR, OURS, Job, report
 
 HERE = Path(__file__).parent
 ECHO = [sys.executable, "-I", "-S", str(HERE / "echo_server.py")]
-SDK = HERE.parent / ".peers" / "bin" / "python"
+SDK = HERE.parent / ".peers" / "mcp2" / "bin" / "python"
 
 Call = Callable[[], Awaitable[object]]
 

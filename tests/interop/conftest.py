@@ -15,7 +15,7 @@ from runtime.protocol import Era
 from tests.processes import marked
 
 HERE = Path(__file__).parent
-PYTHON_PEERS = HERE.parents[1] / ".peers" / "bin"
+PYTHON_PEERS = HERE.parents[1] / ".peers" / "mcp2" / "bin"
 NODE_PEERS = HERE / "node_modules" / ".bin"
 MARK = "GREENROOM_INTEROP_TEST"
 NAMES = ("time", "git", "everything", "filesystem")
