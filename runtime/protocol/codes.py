@@ -8,6 +8,11 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 
+RESOURCE_NOT_FOUND: Final = -32002
+"""Legacy; a modern server says `INVALID_PARAMS`."""
+URL_ELICITATION_REQUIRED: Final = -32042
+"""2025-11-25 only; a modern server answers ``input_required``."""
+
 HEADER_MISMATCH: Final = -32020
 MISSING_CLIENT_CAPABILITY: Final = -32021
 UNSUPPORTED_VERSION: Final = -32022

@@ -7,9 +7,12 @@ __all__ = [
     "CLIENT_CAPABILITIES",
     "CLIENT_INFO",
     "LEGACY_VERSIONS",
+    "LOG_LEVEL",
     "MODERN_VERSION",
     "PROTOCOL_VERSION",
     "SERVER_INFO",
+    "SUBSCRIPTION_ID",
+    "TASKS",
     "Era",
     "EraChoice",
 ]
@@ -23,7 +26,12 @@ LEGACY_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"
 PROTOCOL_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 CLIENT_INFO: Final = "io.modelcontextprotocol/clientInfo"
 CLIENT_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
+LOG_LEVEL: Final = "io.modelcontextprotocol/logLevel"
 SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
+SUBSCRIPTION_ID: Final = "io.modelcontextprotocol/subscriptionId"
+
+TASKS: Final = "io.modelcontextprotocol/tasks"
+"""The extension for long work, as both sides declare it in ``capabilities.extensions``."""
 
 
 class Era(Enum):
