@@ -25,16 +25,41 @@ class Marker:
 
     It travels in the environment, so that it reaches whatever the child starts in turn, also across a
     ``setsid`` that takes a process out of its group. The value opens with the host's id and a semicolon, by
-    which the guard knows a host's processes; further ``key=value`` parts may follow, the server's name last
-    because it may hold any character.
+    which the guard knows a host's processes; further ``key=value`` parts follow, the server's name last
+    because it may hold any character. `spawn` is another for each child of a host. `lock` is the absolute path of
+    the file that the host holds a lock on while it lives (see `lock`); empty: nobody can tell whether it lives.
     """
 
     host_id: str
     server: str = ""
     incarnation: int = 0
+    spawn: int = 0
+    lock: str = ""
 
     def __str__(self) -> str:
-        return f"{self.host_id};incarnation={self.incarnation};server={self.server}"
+        lock = self.lock.replace("%", "%25").replace(";", "%3B")
+        numbers = f"incarnation={self.incarnation};spawn={self.spawn}"
+        return f"{self.host_id};{numbers};lock={lock};server={self.server}"
+
+    @property
+    def entry(self) -> str:
+        """The variable as it stands in an environment."""
+        return f"{MARKER_VARIABLE}={self}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Marker | None":
+        """The marker that a value stands for; parts that are not known are passed over. None: it is none of ours."""
+        head, ours, server = text.partition(";server=")
+        host_id, *parts = head.split(";")
+        if not ours or not host_id:
+            return None
+        said = dict(part.partition("=")[::2] for part in parts)
+        try:
+            incarnation, spawn = int(said.get("incarnation", 0)), int(said.get("spawn", 0))
+        except ValueError:
+            return None
+        lock = said.get("lock", "").replace("%3B", ";").replace("%25", "%")
+        return cls(host_id, server, incarnation, spawn, lock)
 
 
 def child_environment(

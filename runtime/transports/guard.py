@@ -57,6 +57,7 @@ class Guard:
     host_id: str
     restarts: int = field(default=0, init=False)
     failure: OSError | None = field(default=None, init=False)  # why the last attempt to start one failed
+    _spawns: int = field(default=0, init=False)
     _groups: set[int] = field(factory=set, init=False)
     _process: Child | None = field(default=None, init=False)
     _pipe: int = field(default=-1, init=False)  # its write end, while there is a guard
@@ -69,7 +70,9 @@ class Guard:
         return None if self._process is None else self._process.pid
 
     def marker(self, server: str = "", incarnation: int = 0) -> Marker:
-        return Marker(self.host_id, server, incarnation)
+        """What a child of this host is to carry; another for each call."""
+        self._spawns += 1
+        return Marker(self.host_id, server, incarnation, self._spawns)
 
     def prepare(self) -> None:
         """Starts the guard if this is the first need of it. To be said before a child is spawned."""

@@ -11,7 +11,8 @@ never the parent-death signal (it fires when the *thread* that spawned ends).
 
 End. A process that has ended keeps its id, and its group's id, until it is reaped. So the end is *noticed* without
 reaping (a pidfd, or what the platform has in its place), the group is signalled, and the leader reaped last: a
-recycled id is never hit.
+recycled id is never hit. Who has left the group is found by the session, and who has left that as well by the marker
+that it has inherited; these have no id that we hold, so each is signalled through a handle (`proc`).
 """
 
 import errno
@@ -21,16 +22,15 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import final
 
 import trio
 from attrs import define, field, frozen
 
+from . import proc
+
 __all__ = ["Child", "CommandUnusable", "ExitStatus", "ProcessesUnsupported", "spawn"]
 
-_FIRST_LOOK = 0.002  # seconds; between looks whether a group is empty, doubling
-_LAST_LOOK = 0.05
 _DEATH = 5.0  # seconds that a process has to die of SIGKILL; longer means that it hangs in the kernel
 
 
@@ -86,11 +86,12 @@ class ProcessesUnsupported(Exception):
 
 @trio.lowlevel.enable_ki_protection
 def spawn(
-    argv: Sequence[str], env: Mapping[str, str], cwd: str | os.PathLike[str] | None
+    argv: Sequence[str], env: Mapping[str, str], cwd: str | os.PathLike[str] | None, mark: str = ""
 ) -> tuple["Child", int, int, int]:
     """Starts a process that leads its own session and group; returns it with our ends of its three pipes.
 
-    The ends (its stdin, stdout, stderr) are non-blocking and are the caller's to close. Raises
+    The ends (its stdin, stdout, stderr) are non-blocking and are the caller's to close. `mark` is a variable that no
+    other child finds in its environment, as in ``NAME=value``: whoever carries it belongs to this child. Raises
     `CommandUnusable`, then nothing is left of the attempt, and `ProcessesUnsupported`.
     """
     if not hasattr(os, "waitid"):
@@ -112,7 +113,7 @@ def spawn(
         raise CommandUnusable(argv[0], _why_not(error, argv[0], place), place) from error
     for end in (stdin, stdout, stderr):
         os.close(end)
-    return Child(process), our_stdin, our_stdout, our_stderr
+    return Child(process, os.fsencode(mark)), our_stdin, our_stdout, our_stderr
 
 
 @final
@@ -121,6 +122,7 @@ class Child:
     """A process that `spawn` started, until it is reaped. `pid` is also the id of its group and of its session."""
 
     _process: subprocess.Popen[bytes]
+    _mark: bytes = b""
     _status: ExitStatus | None = field(default=None, init=False)
 
     @property
@@ -142,14 +144,14 @@ class Child:
         return status
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Signals the group, and what left the group within its session; does nothing once the id is not ours."""
+        """Signals the group and who has left it; does nothing once the id is not ours."""
         if self._released():
             return
         self._signal_group(number)
-        for pid, group in _session_members(self.pid):
-            if group != self.pid:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, number)
+        for pid in self._others():
+            with suppress(OSError):
+                if os.getpgid(pid) != self.pid:
+                    proc.signal_checked(pid, number, self._belongs)
 
     async def end(self, patience: float) -> None:
         """Sees the group to its end: waits, SIGTERM, waits, SIGKILL; each wait at most `patience` seconds.
@@ -177,15 +179,24 @@ class Child:
         self._process.poll()
 
     async def _gone_within(self, seconds: float) -> bool:
-        """Whether the leader ends, and nobody else of the session is left, before so many seconds have passed."""
+        """Whether the leader ends, and nobody else who belongs to it is left, before so many seconds have passed."""
         with trio.move_on_after(seconds):
             await self.wait_exit()
-            pause = _FIRST_LOOK
-            while _session_members(self.pid):
-                await trio.sleep(pause)
-                pause = min(2 * pause, _LAST_LOOK)
+            while others := self._others():
+                for pid in others:
+                    await proc.wait_gone(pid, self._belongs)
             return True
         return False
+
+    def _others(self) -> list[int]:
+        """Who belongs to the child besides itself, and lives."""
+        return [pid for pid in proc.pids() if self._belongs(pid)]
+
+    def _belongs(self, pid: int) -> bool:
+        if pid == self.pid:
+            return False
+        within = proc.session(pid) == self.pid or (self._mark != b"" and proc.carries(pid, self._mark))
+        return within and proc.living(pid)
 
     def _signal_group(self, number: signal.Signals) -> None:
         if not self._released():
@@ -228,29 +239,6 @@ async def _wait_ended(child: Child) -> None:
         await trio.lowlevel.wait_readable(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _session_members(leader: int) -> list[tuple[int, int]]:
-    """Id and group of each living process in the leader's session but the leader; none where there is no /proc."""
-    members: list[tuple[int, int]] = []
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return members
-    wanted = str(leader).encode()
-    for name in names:
-        if not name.isdigit() or name == str(leader):
-            continue
-        try:
-            stat = Path("/proc", name, "stat").read_bytes()
-        except OSError:  # it has ended since
-            continue
-        if wanted in stat:
-            # "pid (any name) state parent group session ...": the name may hold spaces and brackets
-            state, _, group, session, _ = stat[stat.rindex(b")") + 2 :].split(b" ", 4)
-            if session == wanted and state not in (b"Z", b"X"):
-                members.append((int(name), int(group)))
-    return members
 
 
 def _why_not(error: OSError | ValueError, command: str, cwd: str | None) -> str:

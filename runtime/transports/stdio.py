@@ -78,8 +78,9 @@ async def open_stdio(
 
     However the block is left, its process and the whole group are gone afterwards: stdin is closed, then the
     group gets SIGTERM, then SIGKILL, with at most `stop_timeout` seconds to end before each; a cancellation
-    does not cut that short. `guard` sees to the same should this host be killed; `marker` (by default the
-    guard's, without a server) is what the child finds in ``GREENROOM_HOST``.
+    does not cut that short. Who has left the group goes with it where it has kept the marker. `guard` sees to
+    the same should this host be killed; `marker` (by default the guard's, without a server) is what the child
+    finds in ``GREENROOM_HOST``.
 
     Raises `CommandUnusable` or `ProcessesUnsupported` when there is no process to speak of.
     """
@@ -89,7 +90,7 @@ async def open_stdio(
     env = dict(command.env) if marker is None else {**command.env, MARKER_VARIABLE: str(marker)}
     if guard is not None:
         guard.prepare()
-    child, stdin, stdout, stderr = spawn(command.argv, env, command.cwd)
+    child, stdin, stdout, stderr = spawn(command.argv, env, command.cwd, "" if marker is None else marker.entry)
     # From here to the block nothing awaits: whoever cancels finds either no process or one with an owner.
     if guard is not None:
         guard.watch(child.pid)

@@ -1,3 +1,7 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from runtime.transports.environment import MARKER_VARIABLE, Marker, child_environment
 
 HOST = {
@@ -36,4 +40,22 @@ def test_the_marker_of_an_outer_host_is_never_passed_on():
 
 
 def test_a_marker_opens_with_its_host_and_ends_with_its_server():
-    assert str(Marker("ab12", "my;server", 3)) == "ab12;incarnation=3;server=my;server"
+    assert str(Marker("ab12", "my;server", 3)) == "ab12;incarnation=3;spawn=0;lock=;server=my;server"
+
+
+names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
+@given(st.text("0123456789abcdef", min_size=1), names, st.integers(0), st.integers(0), names)
+def test_a_marker_is_read_as_it_was_written(host_id, server, incarnation, spawn, lock):
+    marker = Marker(host_id, server, incarnation, spawn, lock)
+    assert Marker.parse(str(marker)) == marker
+
+
+@pytest.mark.parametrize("text", ["", "ab12", "ab12;incarnation=1", ";incarnation=1;server=x", "ab;spawn=x;server=y"])
+def test_what_is_no_marker_of_ours_is_read_as_none(text):
+    assert Marker.parse(text) is None
+
+
+def test_what_a_later_version_says_in_a_marker_is_passed_over():
+    assert Marker.parse("ab12;colour=blue;incarnation=3;server=files") == Marker("ab12", "files", 3)

@@ -2,16 +2,20 @@ import json
 import os
 import select
 import signal
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import trio
 
-from runtime.transports import LineTooLong, NoiseBudgetSpent
+from runtime.transports import LineTooLong, NoiseBudgetSpent, proc
 from runtime.transports import stdio as stdio_module
+from runtime.transports.environment import Marker
 from runtime.transports.guard import Guard, open_guard
 from runtime.transports.process import Child, CommandUnusable, ExitStatus
 from runtime.transports.stdio import open_stdio
+from tests.processes import ended
 
 IGNORES_TERM = "trap '' TERM; while :; do sleep 1000; done"
 
@@ -276,6 +280,13 @@ async def test_a_stop_is_as_gentle_as_the_child_lets_it_be(command, script, stat
     assert transport.exited == status
 
 
+async def test_a_child_that_was_suspended_is_stopped_as_any_other(command):
+    with trio.fail_after(20):
+        async with open_stdio(command("cat"), stop_timeout=0.05) as transport:
+            os.kill(transport.pid, signal.SIGSTOP)
+    assert transport.exited == ExitStatus(signal=9)
+
+
 @pytest.mark.parametrize(
     "script",
     [
@@ -301,6 +312,42 @@ async def test_a_grandchild_has_the_same_patience_as_its_leader(command, tmp_pat
         async with open_stdio(command("sh", "-c", script), stop_timeout=0.5):
             await command.until_living(lambda living: any("sleep" in line for line in living.values()))
     assert (tmp_path / "note").read_text() == "ended\n"
+
+
+DAEMON = "import os, time; os.setsid(); os.fork() and os._exit(0); time.sleep(1000)"
+STUBBORN_DAEMON = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {DAEMON}"
+
+
+@pytest.mark.parametrize("daemon", [DAEMON, STUBBORN_DAEMON], ids=["plain", "ignores SIGTERM"])
+async def test_a_stop_takes_along_who_left_the_group_and_its_session(command, daemon):
+    daemon = f"{sys.executable} -I -S -c '{daemon}'"
+    with trio.fail_after(20):
+        async with open_guard() as guard:
+            stays = open_stdio(command("sh", "-c", f"{daemon}; exec cat"), guard=guard, stop_timeout=0.1)
+            leaves = open_stdio(command("sh", "-c", f"{daemon}; exec cat"), guard=guard, stop_timeout=0.1)
+            async with stays as staying:
+                async with leaves as leaving:
+                    ours = {staying.pid, leaving.pid}
+                    await command.until_living(lambda living: len(daemons(living, ours)) == 2)
+                assert len(daemons(command.living(), ours)) == 1, "another child's is none of its business"
+            assert not daemons(command.living(), ours)
+
+
+def daemons(living: Iterable[int], leaders: set[int]) -> list[int]:
+    """Those that are in no session of a leader, and lead none: they will not get a terminal back."""
+    sessions = {pid: proc.session(pid) for pid in living}
+    return [pid for pid, session in sessions.items() if session not in {None, pid, *leaders}]
+
+
+async def test_without_a_marker_a_stop_keeps_to_the_session(command):
+    """What is found in the environment could be anybody's."""
+    with trio.fail_after(20):
+        daemon = f"{sys.executable} -I -S -c '{DAEMON}'"
+        async with open_stdio(command("sh", "-c", f"{daemon}; exec cat", env={"GREENROOM_HOST": "us"})) as stdio:
+            await command.until_living(lambda living: daemons(living, {stdio.pid}))
+        (pid,) = command.living()
+        os.kill(pid, signal.SIGKILL)
+        await ended([pid])
 
 
 async def test_a_child_that_still_has_much_to_say_is_heard_out(command):
@@ -443,12 +490,13 @@ async def test_children_carry_the_marker_of_their_host(command):
         ):
             await transport.send(b"{}\n")
             await transport.receive()
-            assert markers(transport.pid) == [b"GREENROOM_HOST=ab12;incarnation=3;server=files"]
+            (marker,) = markers(transport.pid)
+            assert Marker.parse(marker.decode()) == Marker("ab12", "files", 3, spawn=1)
 
 
 def markers(pid: int) -> list[bytes]:
     environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    return [entry for entry in environ if entry.startswith(b"GREENROOM_HOST")]
+    return [entry.removeprefix(b"GREENROOM_HOST=") for entry in environ if entry.startswith(b"GREENROOM_HOST")]
 
 
 async def test_a_hundred_quick_restarts_lose_nothing(command):
