@@ -1,4 +1,4 @@
-"""What is said over one link: the handshake, requests of our own, and calls, which overlap on the wire.
+"""What is said over one link: the handshake, then requests and their answers, which overlap on the wire.
 
 :meth:`Conversation.read` settles whoever is answered. Nothing here decides what follows from an end: that is the
 server's actor.
@@ -6,26 +6,21 @@ server's actor.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
-from typing import Generic, TypeVar, final
+from typing import Any, final
 
 import trio
 from attrs import define, field
 from msgspec import Raw
-from outcome import Error, Outcome, Value
 
-import actors
 from runtime.call import ToolCall
-from runtime.errors import CallInterrupted, CallRefused, HandshakeRefused, Sent, ServerError, ServerFailed, StdoutNoise
+from runtime.errors import CallInterrupted, CallRefused, HandshakeRefused, Sent, ServerFailed, StdoutNoise
 from runtime.protocol import (
     Answered,
     ClientConnection,
     ClientEvent,
     Failed,
-    JsonRpcError,
-    ListToolsResult,
     Notified,
     Opened,
     OpenFailed,
@@ -33,81 +28,36 @@ from runtime.protocol import (
     RequestId,
     Send,
     State,
-    Tool,
-    WireError,
-    result_from_wire,
     warm_up,
 )
 from runtime.servers.link import Link
+from runtime.servers.pending import Answer, Pending
 from runtime.transports import LineTooLong, NoiseBudgetSpent
 
 PROBE_SILENCE = 10.0  # seconds without an answer after which a server is taken for a legacy one
-PAGES = 1000  # of one list; a server that has more is not listing but looping
-
-T = TypeVar("T")
 
 _ASKED = {State.PROBING: "server/discover", State.DISCOVERING: "server/discover", State.INITIALIZING: "initialize"}
 
 
 @final
 @define(eq=False, repr=False)
-class _Answer(Generic[T]):
-    """What a task of our own waits for; ``request`` is what it asked."""
-
-    request: str
-    _done: trio.Event = field(factory=trio.Event, init=False)
-    _outcome: Outcome[T] | None = field(default=None, init=False)
-
-    def settle(self, value: T) -> None:
-        self._outcome = Value(value)
-        self._done.set()
-
-    def fail(self, error: Exception) -> None:
-        self._outcome = Error(error)
-        self._done.set()
-
-    async def wait(self) -> T:
-        await self._done.wait()
-        assert self._outcome is not None
-        return self._outcome.unwrap()
-
-
-@final
-@define(eq=False, repr=False)
-class _Call:
-    """A call in flight."""
-
-    call: ToolCall
-    reply: actors.Reply[Raw]
-
-    def fail(self, error: JsonRpcError) -> None:
-        self.reply.fail(ServerError(self.call.server, self.call.tool, Sent.UNKNOWN, error))
-
-    def interrupt(self, failure: ServerFailed | None) -> None:
-        error = CallInterrupted(self.call.server, self.call.tool, Sent.UNKNOWN)
-        error.__cause__ = failure
-        self.reply.fail(error)
-
-
-@final
-@define(eq=False, repr=False)
 class Conversation:
-    """One connection, from its first line to its end. Writing never waits, and many calls may be in flight."""
+    """One connection, from its first line to its end. Writing never waits, and many requests may be out."""
 
     server: str
     link: Link
     _connection: ClientConnection
-    _count: Callable[[int], None]  # told how many calls are in flight, whenever that changes
     failure: ServerFailed | None = field(default=None, init=False)  # what it ended of
     tools_changed: trio.Event = field(factory=trio.Event, init=False)  # since they were listed
     over: trio.CancelScope = field(factory=trio.CancelScope, init=False)  # around all that is done for it
     hung_up: str = field(default="closed its output", init=False)  # why there is nothing more to read
     _reading: trio.CancelScope = field(factory=trio.CancelScope, init=False)
-    _opened: _Answer[Opened] = field(factory=lambda: _Answer("the handshake"), init=False)
-    _own: dict[RequestId, _Answer[Raw]] = field(factory=dict, init=False)
-    _calls: dict[RequestId, _Call] = field(factory=dict, init=False)
+    _handshake_over: trio.Event = field(factory=trio.Event, init=False)
+    _opened: Opened | OpenFailed | None = field(default=None, init=False)
+    _waiting: dict[RequestId, Pending] = field(factory=dict, init=False)
+    _unanswered: str = field(default="nothing", init=False)  # what we asked last and waited for in vain
 
-    # -- the handshake, and what we ask ourselves
+    # -- the handshake
 
     @property
     def probing(self) -> bool:
@@ -121,8 +71,8 @@ class Conversation:
 
     @property
     def waits_for(self) -> str:
-        """Which answer the start waits for."""
-        return _ASKED.get(self._connection.state, "tools/list")
+        """Which answer the start waits for, or has waited for in vain."""
+        return _ASKED.get(self._connection.state, self._unanswered)
 
     async def open(self, patience: float) -> Opened:
         """Agree with the server, whichever era it speaks, as long as there is ``patience``. Raises `HandshakeRefused`.
@@ -132,44 +82,37 @@ class Conversation:
         self._write(self._connection.open())
         warm_up()  # the message classes are made while the server starts, and not when its answer is there
         with trio.move_on_after(min(PROBE_SILENCE, patience / 3)):
-            return await self._opened.wait()
+            await self._handshake_over.wait()
         if self.probing:
             self._write(self._connection.probe_expired())
-        return await self._opened.wait()
+        await self._handshake_over.wait()
+        if isinstance(self._opened, OpenFailed):
+            raise self.refused(str(self._opened.error))
+        assert self._opened is not None
+        return self._opened
 
-    async def list_tools(self) -> dict[str, Tool]:
-        """Fetch all pages. Raises `HandshakeRefused`."""
-        self.tools_changed = trio.Event()
-        tools: dict[str, Tool] = {}
-        cursor: str | None = None
-        for _ in range(PAGES):
-            page = await self._list_page(cursor)
-            tools.update((tool.name, tool) for tool in page.tools)
-            cursor = page.next_cursor
-            if cursor is None:
-                return tools
-        raise self._refused(f"tools/list has more than {PAGES} pages")
+    def refused(self, reason: str) -> HandshakeRefused:
+        """Make the error of a handshake that nothing comes of."""
+        return HandshakeRefused(self.server, self.link.stderr(), reason)
 
-    async def _list_page(self, cursor: str | None) -> ListToolsResult:
-        id, line = self._connection.list_tools(cursor)
-        answer = self._own[id] = _Answer("tools/list")
+    # -- asking
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> Raw:
+        """Ask for our own purposes. Raises `HandshakeRefused` of an error; cancelled, the server is told."""
+        answer = Answer(lambda error: self.refused(f"{method}: {error}"))
+        id, line = self._connection.request(method, params)
+        self._waiting[id] = answer
         try:
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # the reader learns of that, too
                 await self.link.transport.send(line)
-            return result_from_wire(ListToolsResult, await answer.wait())
-        except WireError as error:
-            raise self._refused(f"tools/list: {error}") from error
+            return await answer.wait()
         finally:
-            if self._own.pop(id, None) is not None and (goodbye := self._connection.cancel(id)) is not None:
-                self._write(goodbye)
+            if id in self._waiting:
+                self._unanswered = method
+                self.forget(id)
 
-    def _refused(self, reason: str) -> HandshakeRefused:
-        return HandshakeRefused(self.server, self.link.stderr(), reason)
-
-    # -- calls
-
-    def call(self, call: ToolCall, defer: Callable[[Callable[[], object]], actors.Reply[Raw]]) -> None:
-        """Send a call, whose answer is deferred. Raises `CallRefused`, or `CallInterrupted`: it could not be sent."""
+    def send_call(self, call: ToolCall, pending: Pending) -> RequestId:
+        """Send a call. Raises `CallRefused`, or `CallInterrupted`: it could not be sent."""
         id, line = self._connection.call_tool(call.tool, call.arguments, progress=call.progress is not None)
         try:
             self.link.transport.send_nowait(line)
@@ -181,22 +124,20 @@ class Conversation:
             self._connection.cancel(id)
             self.hang_up("no longer reads its input")
             raise CallInterrupted(call.server, call.tool, Sent.NOT_SENT) from None
-        self._calls[id] = _Call(call, defer(partial(self._forsake, id)))
-        self._count(len(self._calls))
+        self._waiting[id] = pending
+        return id
 
-    def interrupt(self, failure: ServerFailed | None) -> None:
-        """Fail every call in flight: it was sent, and nobody knows what became of it (S4)."""
-        calls, self._calls = self._calls, {}
-        self._count(0)
-        for call in calls.values():
-            call.interrupt(failure)
-
-    def _forsake(self, id: RequestId) -> None:
-        """A caller has gone: tell the server."""
-        self._calls.pop(id, None)
+    def forget(self, id: RequestId) -> None:
+        """Wait for an answer no more, and tell the server."""
+        self._waiting.pop(id, None)
         if (line := self._connection.cancel(id)) is not None:
             self._write(line)
-        self._count(len(self._calls))
+
+    def interrupt(self, failure: ServerFailed | None) -> None:
+        """Tell whoever waits that no answer comes any more."""
+        waiting, self._waiting = self._waiting, {}
+        for pending in waiting.values():
+            pending.interrupt(failure)
 
     def _write(self, line: bytes) -> None:
         """Write what is a courtesy, or what a deadline watches. A server that does not read goes without."""
@@ -232,32 +173,18 @@ class Conversation:
     def _hear(self, event: ClientEvent) -> None:
         match event:
             case Answered(id, result):
-                if (call := self._calls.pop(id, None)) is not None:
-                    self._count(len(self._calls))
-                    call.reply.settle(result)
-                elif (own := self._own.pop(id, None)) is not None:
-                    own.settle(result)
+                if (pending := self._waiting.pop(id, None)) is not None:
+                    pending.settle(result)
             case Failed(id, error):
-                if (call := self._calls.pop(id, None)) is not None:
-                    self._count(len(self._calls))
-                    call.fail(error)
-                elif (own := self._own.pop(id, None)) is not None:
-                    own.fail(self._refused(f"{own.request}: {error}"))
+                if (pending := self._waiting.pop(id, None)) is not None:
+                    pending.fail(error)
             case Progressed(id, progress, total, message):
-                if (call := self._calls.get(id)) is not None and call.call.progress is not None:
-                    self._tell_progress(id, call, partial(call.call.progress, progress, total, message))
+                if (pending := self._waiting.get(id)) is not None:
+                    pending.progressed(progress, total, message)
             case Send(data):
                 self._write(data)
-            case Opened():
-                self._opened.settle(event)
-            case OpenFailed(error):
-                self._opened.fail(self._refused(str(error)))
+            case Opened() | OpenFailed():
+                self._opened = event
+                self._handshake_over.set()
             case Notified("notifications/tools/list_changed"):
                 self.tools_changed.set()
-
-    def _tell_progress(self, id: RequestId, call: _Call, tell: Callable[[], object]) -> None:
-        try:
-            tell()
-        except Exception as error:  # noqa: BLE001  # the caller's own code: its failure is the caller's, not ours
-            self._forsake(id)
-            call.reply.fail(error)

@@ -37,6 +37,7 @@ from runtime.version import VERSION
 if TYPE_CHECKING:
     from runtime.protocol import EraChoice, Opened, Tool
     from runtime.servers.conversation import Conversation
+    from runtime.servers.flights import Flights
     from runtime.servers.link import Link, OpenLink
     from runtime.servers.record import Record
 
@@ -97,6 +98,7 @@ class Server:
     services: Services
     context: actors.Context
     conversation: Conversation | None = field(default=None, init=False)
+    _flights: Flights = field(init=False)  # of the conversation
     _ending: bool = field(default=False, init=False)  # it sends nothing more
     _flows: bool = field(default=False, init=False)  # the work lane is not held
 
@@ -122,7 +124,7 @@ class Server:
         assert self.conversation is not None, "work is held before it is ready"
         if call.tool not in self.record.tools:
             raise ToolNotFound(call.server, call.tool, tuple(self.record.tools))
-        self.conversation.call(call, self.context.defer)
+        self._flights.launch(call, self.context.defer)
         call.sent_to = self.record.incarnation
 
     def _count(self, in_flight: int) -> None:
@@ -180,7 +182,8 @@ class Server:
         async with self.services.open_link(record.spec, record.incarnation) as link:
             record.connect(link)
             self._ending = False
-            self.conversation = conversation = _conversation(record.name, link, era, self._count)
+            self._flights = _flights(record.name, link, era, self._count)
+            self.conversation = conversation = self._flights.conversation
             try:
                 with conversation.over:
                     async with trio.open_nursery() as nursery:
@@ -198,7 +201,7 @@ class Server:
                 opened = await conversation.open(self.record.spec.start_timeout)
                 self.record.agree(opened)
                 lists = opened.capabilities.tools is not None
-                tools = await conversation.list_tools() if lists else {}
+                tools = await _fetch_tools(conversation) if lists else {}
                 if missing := [name for name in self.record.spec.required_tools if name not in tools]:
                     raise RequiredToolsMissing(self.record.name, conversation.link.stderr(), missing)
                 await self._publish(tools)
@@ -226,7 +229,7 @@ class Server:
         """Take in what has changed; a list that cannot be had leaves the last one."""
         with trio.move_on_after(self.record.spec.start_timeout) as patience:
             try:
-                await self._publish(await conversation.list_tools())
+                await self._publish(await _fetch_tools(conversation))
             except HandshakeRefused as error:
                 self.record.last_error = error
         if patience.cancelled_caught:
@@ -300,10 +303,17 @@ class Server:
         self.record.end(None)
 
 
-def _conversation(server: str, link: Link, era: EraChoice, count: Callable[[int], None]) -> Conversation:
+def _flights(server: str, link: Link, era: EraChoice, count: Callable[[int], None]) -> Flights:
     # Imported only now: it takes as long as many a server to start, which it does meanwhile.
     from runtime.protocol import ClientConnection, Implementation
     from runtime.servers.conversation import Conversation
+    from runtime.servers.flights import Flights
 
     us = Implementation(name="greenroom", version=VERSION)
-    return Conversation(server, link, ClientConnection(us, era=era), count)
+    return Flights(Conversation(server, link, ClientConnection(us, era=era)), count)
+
+
+async def _fetch_tools(conversation: Conversation) -> dict[str, Tool]:
+    from runtime.servers.lists import fetch_tools
+
+    return await fetch_tools(conversation)
