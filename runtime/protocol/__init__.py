@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .errors import HandshakeFailed as HandshakeFailed
     from .errors import InvalidMessage as InvalidMessage
     from .errors import LocalProtocolError as LocalProtocolError
+    from .errors import MissingCapability as MissingCapability
     from .errors import ProtocolError as ProtocolError
     from .errors import UnexpectedResultType as UnexpectedResultType
     from .errors import WireError as WireError
@@ -60,9 +61,13 @@ if TYPE_CHECKING:
     from .messages import Tool as Tool
     from .messages import ToolAnnotations as ToolAnnotations
     from .messages import UnknownContent as UnknownContent
+    from .server import LOG_LEVELS as LOG_LEVELS
+    from .server import CacheHint as CacheHint
     from .server import CancelRequested as CancelRequested
+    from .server import LevelSet as LevelSet
     from .server import ServerConnection as ServerConnection
     from .server import ServerEvent as ServerEvent
+    from .server_state import ServerState as ServerState
     from .state import State as State
     from .versions import LEGACY_VERSIONS as LEGACY_VERSIONS
     from .versions import MODERN_VERSION as MODERN_VERSION
@@ -75,7 +80,10 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "client": "ClientConnection ClientEvent Opened OpenFailed Progressed",
-    "errors": "HandshakeFailed InvalidMessage LocalProtocolError ProtocolError UnexpectedResultType WireError",
+    "errors": (
+        "HandshakeFailed InvalidMessage LocalProtocolError MissingCapability ProtocolError UnexpectedResultType "
+        "WireError"
+    ),
     "events": "Answered Asked Failed Ignored Notified Send",
     "jsonrpc": (
         "Body ErrorResponse JsonRpcError Message Notification Request RequestId Response decode encode_error "
@@ -86,7 +94,8 @@ _ROOMS = {
         "ImageContent Implementation InitializeResult ListsCapability ListToolsResult Progress ResourceContents "
         "ResourceLink ServerCapabilities TextContent Tool ToolAnnotations UnknownContent"
     ),
-    "server": "CancelRequested ServerConnection ServerEvent",
+    "server": "CacheHint CancelRequested LOG_LEVELS LevelSet ServerConnection ServerEvent",
+    "server_state": "ServerState",
     "state": "State",
     "versions": "LEGACY_VERSIONS MODERN_VERSION Era EraChoice",
     "wire": "from_wire result_from_wire to_wire warm_up",

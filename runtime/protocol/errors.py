@@ -6,7 +6,8 @@ says that the two cannot agree, :class:`LocalProtocolError` is a bug of the call
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, final
 
 from attrs import define
 
@@ -17,6 +18,7 @@ __all__ = [
     "HandshakeFailed",
     "InvalidMessage",
     "LocalProtocolError",
+    "MissingCapability",
     "ProtocolError",
     "UnexpectedResultType",
     "WireError",
@@ -105,3 +107,18 @@ class LocalProtocolError(ProtocolError):
 
     def __str__(self) -> str:
         return self.reason
+
+
+@final
+@define(repr=False)
+class MissingCapability(ProtocolError):
+    """The client did not declare what it would need to be asked this; nothing was sent."""
+
+    method: str
+    required: Mapping[str, Any]
+    """The capabilities that are missing, as ``ClientCapabilities`` in wire names."""
+
+    def __str__(self) -> str:
+        (feature, modes), *_ = self.required.items()
+        which = f" ({', '.join(modes)})" if modes else ""
+        return f"{self.method}: this client did not offer {feature}{which}"

@@ -1,23 +1,29 @@
 """The server's end of a connection: lines in, events out; what to send, bytes out. No I/O, no clock.
 
-The first request that states an era binds the connection to it: an envelope in ``_meta`` is modern,
-``initialize`` is legacy. What is answered without knowing any tool (discover, initialize, ping, refusals) is
-answered here.
+What can be answered without knowing any tool is answered here (discover, initialize, ping, the log level, refusals);
+everything else is `Asked` of the driver, which answers with `ServerConnection.answer` or `fail` and never thinks of
+eras: results and errors are given their shape here. `server_state` has the tables of states and methods.
+
+A connection is one ordered stream (stdio, memory, WebSocket), one session of a legacy HTTP client, or one modern
+HTTP request: that is stateless, so a connection made for it alone serves it. Each method that makes a line names the
+request that the line belongs to, so that a driver with one stream for each request knows where it goes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from attrs import define, field, frozen
 from msgspec import Raw
 
+from runtime.value import Value
+
 from . import codes
-from .errors import InvalidMessage, LocalProtocolError, excerpt
-from .events import Asked, Ignored, Notified, Send
+from .errors import InvalidMessage, LocalProtocolError, MissingCapability, excerpt
+from .events import Answered, Asked, Failed, Ignored, Notified, Send
 from .jsonrpc import (
     MALFORMED,
     Body,
@@ -31,76 +37,136 @@ from .jsonrpc import (
     encode_error,
     encode_json,
     encode_notification,
+    encode_request,
     encode_response,
 )
+from .server_shape import error_of, legacy, members, plain
+from .server_state import ERAS, REFUSALS, TRANSITIONS, Met, ServerState, exists, lacks
 from .versions import (
     CLIENT_CAPABILITIES,
+    CLIENT_INFO,
     LEGACY_VERSIONS,
+    LOG_LEVEL,
     MODERN_VERSION,
     PROTOCOL_VERSION,
     SERVER_INFO,
+    SUBSCRIPTION_ID,
     Era,
 )
 
-__all__ = ["CancelRequested", "ServerConnection", "ServerEvent"]
+__all__ = ["LOG_LEVELS", "CacheHint", "CancelRequested", "LevelSet", "ServerConnection", "ServerEvent"]
+
+LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+"""By severity, the least first (RFC 5424)."""
+
+MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
+"""What may be answered with ``input_required`` (MCP 2026-07-28, multi round-trip requests)."""
+
+Kind: TypeAlias = Literal["tools", "prompts", "resources"]
 
 
-@frozen
-class CancelRequested:
+@frozen(repr=False)
+class CancelRequested(Value):
     """The client no longer waits for this request: stop the work. Nothing more is sent for it."""
 
     id: RequestId
     reason: str | None
 
 
-ServerEvent: TypeAlias = Asked | CancelRequested | Notified | Send | Ignored
+@frozen(repr=False)
+class LevelSet(Value):
+    """A legacy client chose the level of the messages it is sent from now on. It has its answer already."""
+
+    level: str
+
+
+ServerEvent: TypeAlias = Asked | Answered | Failed | CancelRequested | LevelSet | Notified | Send | Ignored
+
+
+@frozen(repr=False)
+class CacheHint(Value):
+    """For how many milliseconds a modern client may keep a result, and whether it may share it."""
+
+    ttl_ms: int = 0
+    scope: Literal["public", "private"] = "private"
+
+
+_LIST = CacheHint(scope="public")
+# MCP 2026-07-28, caching: complete results of these carry hints. What is read may be the reader's alone.
+_HINTS: Mapping[str, CacheHint] = {
+    "server/discover": _LIST,
+    "tools/list": _LIST,
+    "prompts/list": _LIST,
+    "resources/list": _LIST,
+    "resources/templates/list": _LIST,
+    "resources/read": CacheHint(),
+}
+_NO_HINTS: Mapping[str, CacheHint] = MappingProxyType({})
+_LISTS = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
-
-# MCP 2026-07-28, caching: complete results of these carry hints.
-_CACHEABLE = frozenset(
-    {
-        "server/discover",
-        "tools/list",
-        "prompts/list",
-        "resources/list",
-        "resources/templates/list",
-        "resources/read",
-    }
-)
+_decode_batch = msgspec.json.Decoder(list[Raw]).decode
 
 
-@frozen
+@define(eq=False)
 class _Work:
+    """A request that waits for its answer."""
+
     method: str
-    token: RequestId | None
+    params: Mapping[str, Any]
+    meta: Mapping[str, Any]
+    progressed: float | None = None
+    # of subscriptions/listen: what it is told; None until it is acknowledged
+    honoured: Mapping[str, Any] | None = None
 
 
 @define(eq=False)
 class ServerConnection:
     """Answers one client over one ordered connection, in the era that its first request chooses.
 
-    ``info`` and ``capabilities`` are JSON objects in wire names (Implementation, ServerCapabilities); lists
-    are marked as good for ``list_ttl`` milliseconds by whoever reads them.
+    Args:
+        info: who this is, an Implementation in wire names.
+        capabilities: what is offered, ServerCapabilities in wire names. A method whose capability is not in it
+            does not exist; subscriptions are honoured as far as ``listChanged`` and ``resources.subscribe`` say.
+        hints: how long which results are good, by method. Without one a list is stale at once and anybody's,
+            what was read stale at once and its reader's.
+        eras: which eras are spoken; the other is refused with the versions of these.
+        limit: how many requests may wait, and how many resources be subscribed to, at once.
     """
 
     _info: Mapping[str, Any]
     _capabilities: Mapping[str, Any]
     _instructions: str | None = None
-    _list_ttl: int = 0
-    _era: Era | None = field(default=None, init=False)
+    _hints: Mapping[str, CacheHint] = field(default=_NO_HINTS, kw_only=True)
+    _eras: Collection[Era] = field(default=(Era.MODERN, Era.LEGACY), kw_only=True)
+    _limit: int = field(default=1024, kw_only=True)
+    _state: ServerState = field(default=ServerState.UNBOUND, init=False)
     _version: str | None = field(default=None, init=False)
     # {id: work} of what was asked and is neither answered nor cancelled
     _pending: dict[RequestId, _Work] = field(factory=dict, init=False)
+    # {id: method} of what the client was asked and has not answered; ids are never used twice
+    _asked: dict[RequestId, str] = field(factory=dict, init=False)
+    _next_id: int = field(default=1, init=False)
+    # of a legacy client: what it said in `initialize`, its log level, what it subscribed to
+    _greeting: Mapping[str, Any] = field(default=_NOTHING, init=False)
+    _level: str = field(default=LOG_LEVELS[0], init=False)
+    _subscribed: set[str] = field(factory=set, init=False)
     _result_meta: Raw = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._result_meta = Raw(encode_json({SERVER_INFO: self._info}))
 
+    # -- what is known of the client
+
+    @property
+    def state(self) -> ServerState:
+        return self._state
+
     @property
     def era(self) -> Era | None:
         """None until the client's first request."""
-        return self._era
+        return ERAS[self._state]
 
     @property
     def version(self) -> str | None:
@@ -112,135 +178,340 @@ class ServerConnection:
         """The method of each request that waits for its answer, oldest first."""
         return MappingProxyType({id: work.method for id, work in self._pending.items()})
 
+    @property
+    def asked(self) -> Mapping[RequestId, str]:
+        """The method of each request that the client has not answered, oldest first."""
+        return MappingProxyType(self._asked)
+
+    @property
+    def subscribed(self) -> frozenset[str]:
+        """The URIs of all resources whose changes are told to somebody."""
+        return frozenset(self._subscribed).union(
+            *(work.honoured.get("resourceSubscriptions", ()) for work in self._pending.values() if work.honoured)
+        )
+
+    def client_capabilities(self, id: RequestId) -> Mapping[str, Any]:
+        """What the client declared: in ``initialize`` (legacy), or with the request ``id`` (modern)."""
+        return self._said(id, CLIENT_CAPABILITIES, "capabilities")
+
+    def client_info(self, id: RequestId) -> Mapping[str, Any]:
+        """Who the client says it is; for display only. Empty where it does not say."""
+        return self._said(id, CLIENT_INFO, "clientInfo")
+
+    # -- in
+
     def receive(self, line: bytes) -> list[ServerEvent]:
         """What one line from the client means. Never raises for anything a client can send."""
+        if self._version == "2025-03-26" and line.lstrip().startswith(b"["):
+            return self._batch(line)
         try:
             message = decode(line)
-        except InvalidMessage as error:
-            return [Ignored(error.reason, error.line)]
+        except InvalidMessage as invalid:
+            return [Ignored(invalid.reason, invalid.line)]
         match message:
             case Request():
-                return [self._request(message)]
+                return self._request(message)
             case Notification():
                 return [self._notification(message, line)]
-            case Response() | ErrorResponse():
-                return [Ignored("an answer, though nothing was asked", excerpt(line))]
+            case Response(id) | ErrorResponse(id) if id is None or self._asked.pop(id, None) is None:
+                return [Ignored("an answer to nothing that was asked", excerpt(line))]
+            case Response(id, result):
+                return [Answered(id, result)]
+            case ErrorResponse(id, error):
+                assert id is not None
+                return [Failed(id, error)]
 
-    def answer(self, id: RequestId, result: Mapping[str, Any]) -> bytes | None:
+    # -- out: answers
+
+    def answer(self, id: RequestId, result: Body) -> bytes | None:
         """The line that answers a request; None when nobody waits for it any more.
 
-        In the modern era it gets what the revision asks for: ``resultType``, cache hints, the server's name.
+        ``result`` is in the words of the newest revision; the client gets it in those of its own. In the modern era
+        it is given ``resultType``, cache hints and the server's name, where it does not bring its own; it is also the
+        end of a listener, whose result is empty.
         """
         work = self._pending.get(id)
         if work is None:
             return None
-        line = encode_response(id, self._dressed(work.method, result))
-        del self._pending[id]
+        line = encode_response(id, self._dressed(id, work, members(result)))
+        self._forget(id, work)
         return line
 
     def fail(self, id: RequestId, error: JsonRpcError) -> bytes | None:
-        """The line that answers a request with an error; None when nobody waits for it any more."""
-        return None if self._pending.pop(id, None) is None else encode_error(id, error)
+        """The line that answers a request with an error, in its era's code; None when nobody waits any more."""
+        return None if self._pending.pop(id, None) is None else encode_error(id, error_of(error, self.era))
+
+    def require_input(
+        self, id: RequestId, requests: Mapping[str, Mapping[str, Any]], state: str | None = None
+    ) -> bytes | None:
+        """The line that answers a modern request by asking its client; None when nobody waits for it any more.
+
+        The client gathers the answers and asks again: the same method and params under a new id, with
+        ``inputResponses`` (by the keys of ``requests``) and ``requestState`` (``state`` as it is) in its params.
+
+        Args:
+            requests: ``{"method": ..., "params": ...}`` by a key of the driver's choice; may be empty with a state.
+        Raises:
+            MissingCapability: the client did not declare, with this request, what it would need.
+            LocalProtocolError: legacy clients are asked with `ask`; nor can each request be answered so.
+        """
+        work = self._pending.get(id)
+        if work is None:
+            return None
+        if self.era is not Era.MODERN or work.method not in MAY_ASK:
+            raise LocalProtocolError(f"{work.method}: cannot be answered by asking for input")
+        for request in requests.values():
+            self._demand(id, request["method"], request.get("params", _NOTHING))
+        wanted = {key: _in_modern_words(request) for key, request in requests.items()}
+        result: dict[str, Any] = {"resultType": "input_required"}
+        if wanted or state is None:
+            result["inputRequests"] = wanted
+        if state is not None:
+            result["requestState"] = state
+        return self.answer(id, result)
+
+    # -- out: about a request
 
     def progress(
         self, id: RequestId, progress: float, total: float | None = None, message: str | None = None
     ) -> bytes | None:
-        """A progress notification for a request that waits; None when its client did not ask for any."""
+        """A progress notification for a request that waits.
+
+        None where its client did not ask for any, and where it would not be progress: the value must increase.
+        """
         work = self._pending.get(id)
-        if work is None or work.token is None:
+        token = None if work is None else _id(work.meta.get("progressToken"))
+        if work is None or token is None or (work.progressed is not None and progress <= work.progressed):
             return None
-        params: dict[str, Any] = {"progressToken": work.token, "progress": progress}
+        work.progressed = progress
+        params: dict[str, Any] = {"progressToken": token, "progress": progress}
         if total is not None:
             params["total"] = total
         if message is not None:
             params["message"] = message
         return encode_notification("notifications/progress", params)
 
-    def notify(self, method: str, params: Body | None = None) -> bytes:
-        """A notification to the client.
+    def log(self, level: str, data: Any, logger: str | None = None, *, id: RequestId | None = None) -> bytes | None:
+        """A message to the client about the request ``id`` or, legacy, about nothing in particular.
+
+        None where the client does not want it: a modern one says so with each request and by default wants none,
+        a legacy one may set a level and by default wants all. None also where ``logging`` is not offered.
+
+        Args:
+            level: one of `LOG_LEVELS`.
+            data: any JSON.
+        """
+        threshold = self._threshold(id)
+        if threshold is None or LOG_LEVELS.index(level) < LOG_LEVELS.index(threshold):
+            return None
+        params = {"level": level, "data": data}
+        return encode_notification("notifications/message", params if logger is None else {**params, "logger": logger})
+
+    def may_ask(self, id: RequestId, method: str, params: Mapping[str, Any] = _NOTHING) -> bool:
+        """Whether the client declared what it needs to be asked this."""
+        return lacks(method, params, self.client_capabilities(id)) is None
+
+    def ask(self, id: RequestId, method: str, params: Mapping[str, Any] | None = None) -> tuple[RequestId, bytes]:
+        """A request to a legacy client on behalf of its own request ``id``: the new id, and the line.
+
+        The answer comes as `Answered` or `Failed`.
 
         Raises:
-            LocalProtocolError: the era is modern, where only ``subscriptions/listen`` carries these.
+            MissingCapability: the client did not declare what it would need.
+            LocalProtocolError: modern clients are asked with `require_input`; nobody waits for ``id`` any more.
         """
-        if self._era is not Era.LEGACY:
+        if self.era is not Era.LEGACY or id not in self._pending:
+            raise LocalProtocolError(f"{method}: there is no legacy request to ask it for")
+        self._demand(id, method, params or _NOTHING)
+        return self._ask(method, params)
+
+    def ping(self) -> tuple[RequestId, bytes]:
+        """A question whether a legacy client is still there."""
+        if self.era is not Era.LEGACY:
+            raise LocalProtocolError("ping: modern clients are not asked anything")
+        return self._ask("ping", None)
+
+    def withdraw(self, id: RequestId, reason: str | None = None) -> bytes | None:
+        """The line that tells a client that the answer to a question of `ask` is not waited for; None if it came."""
+        if self._asked.pop(id, None) is None:
+            return None
+        params = {"requestId": id} if reason is None else {"requestId": id, "reason": reason}
+        return encode_notification("notifications/cancelled", params)
+
+    # -- out: to whoever listens
+
+    def acknowledge(self, id: RequestId) -> bytes | None:
+        """The first line of a listener (a pending ``subscriptions/listen``): what of its wish is honoured.
+
+        None when it is acknowledged already, or gone. From here on `changed` and `updated` reach it, until
+        `answer(id, {})` ends it.
+        """
+        work = self._pending.get(id)
+        if work is None or work.method != "subscriptions/listen" or work.honoured is not None:
+            return None
+        work.honoured = self._honoured(work.params["notifications"])
+        return _frame(id, "notifications/subscriptions/acknowledged", {"notifications": work.honoured})
+
+    def changed(self, kind: Kind) -> list[bytes]:
+        """The lines that tell each listener that a list is not what it was; a legacy client always listens."""
+        method = f"notifications/{kind}/list_changed"
+        if self._state is ServerState.LEGACY:
+            offered = (self._capabilities.get(kind) or _NOTHING).get("listChanged")
+            return [encode_notification(method)] if offered else []
+        return [_frame(id, method, {}) for id, honoured in self._listeners() if honoured.get(_LISTS[kind])]
+
+    def updated(self, uri: str) -> list[bytes]:
+        """The lines that tell whoever subscribed to it that a resource is not what it was."""
+        method = "notifications/resources/updated"
+        if self._state is ServerState.LEGACY:
+            return [encode_notification(method, {"uri": uri})] if uri in self._subscribed else []
+        return [
+            _frame(id, method, {"uri": uri})
+            for id, honoured in self._listeners()
+            if uri in honoured.get("resourceSubscriptions", ())
+        ]
+
+    def end_listeners(self) -> list[bytes]:
+        """The lines that end all listeners in peace: there will be nothing more to hear."""
+        return [line for id, _ in self._listeners() if (line := self.answer(id, {})) is not None]
+
+    def notify(self, method: str, params: Body | None = None) -> bytes:
+        """Any other notification to a legacy client.
+
+        Raises:
+            LocalProtocolError: the era is modern, where a client hears only what it asked for.
+        """
+        if self.era is not Era.LEGACY:
             raise LocalProtocolError(f"{method}: no client has subscribed to it")
         return encode_notification(method, params)
 
-    def _request(self, request: Request) -> ServerEvent:
+    # -- requests
+
+    def _batch(self, line: bytes) -> list[ServerEvent]:
+        """2025-03-26 alone has them; each of its requests is answered by itself, as soon as it can be."""
+        try:
+            parts = _decode_batch(line)
+        except MALFORMED as error:
+            return [Ignored(str(error), excerpt(line))]
+        if not parts:
+            return [Ignored("an empty batch", excerpt(line))]
+        return [event for part in parts for event in self.receive(bytes(part))]
+
+    def _request(self, request: Request) -> list[ServerEvent]:
         id, method = request.id, request.method
         try:
             params: dict[str, Any] = {} if request.params is None else _decode_object(request.params)
-            meta = _object(params.get("_meta"), "_meta")
-        except (*MALFORMED, _NotAnObject) as error:
+            meta = _object(params, "_meta")
+            return self._admit(id, method, params, meta)
+        except MALFORMED as error:
             return _refuse(id, codes.INVALID_PARAMS, f"Invalid params: {error}")
-        if id in self._pending:
-            return _refuse(id, codes.INVALID_REQUEST, f"Request id {id!r} is in use")
-        if method == "initialize":
-            return self._initialize(id, params)
-        if method == "ping" and self._era is not Era.MODERN:
-            return Send(encode_response(id, {}))
-        refusal = self._legacy_objection(meta) if self._era is Era.LEGACY else self._modern_objection(meta)
-        if refusal is not None:
-            return Send(encode_error(id, refusal))
-        if self._era is None:
-            self._era, self._version = Era.MODERN, MODERN_VERSION
-        if self._era is Era.MODERN and method == "server/discover":
-            return Send(encode_response(id, self._dressed(method, self._discovery())))
-        if self._era is Era.MODERN and method in ("ping", "logging/setLevel"):
-            return _refuse(id, codes.METHOD_NOT_FOUND, f"Method not found: {method}")
-        self._pending[id] = _Work(method, _id(meta.get("progressToken")))
-        return Asked(id, method, params)
+        except _Refused as refused:
+            return [Send(encode_error(id, refused.error))]
 
-    def _initialize(self, id: RequestId, params: Mapping[str, Any]) -> Send:
+    def _admit(self, id: RequestId, method: str, params: dict[str, Any], meta: Mapping[str, Any]) -> list[ServerEvent]:
+        if id in self._pending:
+            raise _Refused(codes.INVALID_REQUEST, f"Request id {id!r} is in use")
+        met = self._meets(method, params, meta)
+        if (refusal := REFUSALS[self._state].get(met)) is not None:
+            raise _Refused(*refusal, _versions(params.get("protocolVersion")) if met is Met.INITIALIZE else None)
+        if met is Met.INITIALIZE:
+            return [Send(encode_response(id, self._greet(params)))]
+        self._state = TRANSITIONS[self._state][met]
+        if met is Met.PING:
+            return [Send(encode_response(id, {}))]
+        if met is Met.ENVELOPED:
+            self._version = MODERN_VERSION
+        era = self.era
+        assert era is not None
+        if not exists(method, era, self._capabilities):
+            raise _Refused(codes.METHOD_NOT_FOUND, f"Method not found: {method}")
+        return self._accept(id, method, params, meta)
+
+    def _meets(self, method: str, params: Mapping[str, Any], meta: Mapping[str, Any]) -> Met:
+        if self.era is not Era.MODERN and method == "ping" and PROTOCOL_VERSION not in meta:
+            return Met.PING
+        if PROTOCOL_VERSION not in meta:
+            if method != "initialize":
+                return Met.PLAIN
+            self._speaks(Era.LEGACY, params.get("protocolVersion"))
+            return Met.INITIALIZE
+        if self.era is not Era.LEGACY:
+            self._check_envelope(meta)
+        return Met.ENVELOPED
+
+    def _check_envelope(self, meta: Mapping[str, Any]) -> None:
+        version = meta[PROTOCOL_VERSION]
+        if not isinstance(version, str):
+            raise _invalid(f"_meta: {PROTOCOL_VERSION} must be a string")
+        self._speaks(Era.MODERN, version)
+        if version != MODERN_VERSION:
+            raise _Refused(
+                codes.UNSUPPORTED_VERSION, f"Unsupported protocol version: {version}", _versions(version, self._eras)
+            )
+        if not isinstance(meta.get(CLIENT_CAPABILITIES), dict):
+            raise _invalid(f"_meta lacks {CLIENT_CAPABILITIES}")
+        if (level := meta.get(LOG_LEVEL)) is not None and level not in LOG_LEVELS:
+            raise _invalid(f"_meta: {LOG_LEVEL} must be one of {', '.join(LOG_LEVELS)}")
+
+    def _speaks(self, era: Era, version: Any) -> None:
+        if era not in self._eras:
+            spoken = MODERN_VERSION if era is Era.LEGACY else LEGACY_VERSIONS[0]
+            raise _Refused(codes.UNSUPPORTED_VERSION, f"This server speaks {spoken}", _versions(version, self._eras))
+
+    def _greet(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         offered = params.get("protocolVersion")
-        if self._era is Era.MODERN:
-            data = {"supported": [MODERN_VERSION], "requested": offered if isinstance(offered, str) else ""}
-            return _refuse(id, codes.UNSUPPORTED_VERSION, "This connection speaks " + MODERN_VERSION, data)
-        if self._era is Era.LEGACY:
-            return _refuse(id, codes.INVALID_REQUEST, "The connection is initialized already")
         if not isinstance(offered, str):
-            return _refuse(id, codes.INVALID_PARAMS, "Invalid params: protocolVersion must be a string")
-        self._era = Era.LEGACY
+            raise _invalid("protocolVersion must be a string")
+        self._greeting = {"capabilities": _object(params, "capabilities"), "clientInfo": _object(params, "clientInfo")}
+        self._state = TRANSITIONS[self._state][Met.INITIALIZE]
         self._version = offered if offered in LEGACY_VERSIONS else LEGACY_VERSIONS[0]
-        result = {
+        return {
             "protocolVersion": self._version,
             "capabilities": self._capabilities,
             "serverInfo": self._info,
             **({} if self._instructions is None else {"instructions": self._instructions}),
         }
-        return Send(encode_response(id, result))
 
-    def _legacy_objection(self, meta: Mapping[str, Any]) -> JsonRpcError | None:
-        if PROTOCOL_VERSION in meta:
-            return JsonRpcError(codes.INVALID_REQUEST, f"This connection speaks {self._version}")
-        return None
+    def _accept(self, id: RequestId, method: str, params: dict[str, Any], meta: Mapping[str, Any]) -> list[ServerEvent]:
+        match method:
+            case "server/discover":
+                discovery = {"supportedVersions": [MODERN_VERSION], "capabilities": self._capabilities}
+                if self._instructions is not None:
+                    discovery["instructions"] = self._instructions
+                return [Send(encode_response(id, self._dressed(id, _Work(method, params, meta), discovery)))]
+            case "logging/setLevel":
+                if (level := params.get("level")) not in LOG_LEVELS:
+                    raise _invalid(f"level must be one of {', '.join(LOG_LEVELS)}")
+                self._level = level
+                return [Send(encode_response(id, {})), LevelSet(level)]
+            case "resources/subscribe" | "resources/unsubscribe" if not isinstance(params.get("uri"), str):
+                raise _invalid("uri must be a string")
+            case "resources/unsubscribe":
+                self._subscribed.discard(params["uri"])
+            case "subscriptions/listen":
+                _check_wish(params)
+            case _ if self.era is Era.MODERN:
+                _object(params, "inputResponses")
+                if not isinstance(params.get("requestState"), str | None):
+                    raise _invalid("requestState must be a string")
+        if len(self._pending) >= self._limit or self._is_full(method, params):
+            raise _Refused(codes.INTERNAL_ERROR, f"More than {self._limit} of these at once")
+        self._pending[id] = _Work(method, params, meta)
+        return [Asked(id, method, params)]
 
-    def _modern_objection(self, meta: Mapping[str, Any]) -> JsonRpcError | None:
-        version = meta.get(PROTOCOL_VERSION)
-        if not isinstance(version, str):
-            return JsonRpcError(codes.INVALID_PARAMS, f"Invalid params: _meta lacks {PROTOCOL_VERSION}")
-        if version != MODERN_VERSION:
-            data = {"supported": [MODERN_VERSION], "requested": version}
-            return JsonRpcError(codes.UNSUPPORTED_VERSION, f"Unsupported protocol version: {version}", data)
-        if not isinstance(meta.get(CLIENT_CAPABILITIES), dict):
-            return JsonRpcError(codes.INVALID_PARAMS, f"Invalid params: _meta lacks {CLIENT_CAPABILITIES}")
-        return None
+    def _is_full(self, method: str, params: Mapping[str, Any]) -> bool:
+        match method:
+            case "resources/subscribe":
+                return len(self._subscribed) >= self._limit
+            case "subscriptions/listen":
+                return len(params["notifications"].get("resourceSubscriptions") or ()) > self._limit
+        return False
 
-    def _discovery(self) -> dict[str, Any]:
-        return {
-            "supportedVersions": [MODERN_VERSION],
-            "capabilities": self._capabilities,
-            **({} if self._instructions is None else {"instructions": self._instructions}),
-        }
-
-    def _dressed(self, method: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
-        if self._era is Era.LEGACY:
-            return result
-        hints = {"ttlMs": self._list_ttl, "cacheScope": "public"} if method in _CACHEABLE else {}
-        meta = {SERVER_INFO: self._info, **result["_meta"]} if "_meta" in result else self._result_meta
-        return {"resultType": "complete", **hints, **result, "_meta": meta}
+    # -- notifications
 
     def _notification(self, message: Notification, line: bytes) -> ServerEvent:
+        if message.method == "notifications/initialized":
+            self._state = TRANSITIONS[self._state][Met.INITIALIZED]
         if message.method != "notifications/cancelled":
             return Notified(message.method, message.params)
         try:
@@ -252,22 +523,131 @@ class ServerConnection:
             return Ignored(f"{message.method} for {id!r}, which is not pending", excerpt(line))
         return CancelRequested(id, reason if isinstance(reason, str) else None)
 
+    # -- answers
 
-class _NotAnObject(Exception):
-    pass
+    def _dressed(self, id: RequestId, work: _Work, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self.era is Era.LEGACY:
+            assert self._version is not None
+            return legacy(work.method, result, self._version)
+        meta: Any = self._result_meta
+        if "_meta" in result:
+            meta = {SERVER_INFO: self._info, **plain(result["_meta"])}
+        if work.method == "subscriptions/listen":
+            meta = {**plain(meta), SUBSCRIPTION_ID: id}
+        dress: dict[str, Any] = {"resultType": "complete"}
+        if work.method in _HINTS and plain(result.get("resultType", "complete")) == "complete":
+            hint = self._hint(work)
+            dress |= {"ttlMs": hint.ttl_ms, "cacheScope": hint.scope}
+        return {**dress, **result, "_meta": meta}
+
+    def _hint(self, work: _Work) -> CacheHint:
+        # 2026-07-28, multi round-trip requests: the result of a retried request must not be cached.
+        if "inputResponses" in work.params or "requestState" in work.params:
+            return CacheHint()
+        return self._hints.get(work.method) or _HINTS[work.method]
+
+    def _forget(self, id: RequestId, work: _Work) -> None:
+        del self._pending[id]
+        if work.method == "resources/subscribe":
+            self._subscribed.add(work.params["uri"])
+
+    # -- the client's wishes
+
+    def _said(self, id: RequestId, key: str, greeting: str) -> Mapping[str, Any]:
+        said: Any
+        if self.era is Era.LEGACY:
+            said = self._greeting.get(greeting)
+        else:
+            work = self._pending.get(id)
+            said = None if work is None else work.meta.get(key)
+        return said if isinstance(said, Mapping) else _NOTHING
+
+    def _threshold(self, id: RequestId | None) -> str | None:
+        if "logging" not in self._capabilities:
+            return None
+        if self.era is Era.LEGACY:
+            return self._level
+        work = None if id is None else self._pending.get(id)
+        return None if work is None else work.meta.get(LOG_LEVEL)
+
+    def _demand(self, id: RequestId, method: str, params: Mapping[str, Any]) -> None:
+        if (required := lacks(method, params, self.client_capabilities(id))) is not None:
+            raise MissingCapability(method, required)
+
+    def _ask(self, method: str, params: Mapping[str, Any] | None) -> tuple[RequestId, bytes]:
+        id = self._next_id
+        line = encode_request(id, method, params)
+        self._next_id += 1
+        self._asked[id] = method
+        return id, line
+
+    def _honoured(self, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of a wish that the capabilities promise to fulfil."""
+        offered = {kind: self._capabilities.get(kind) or _NOTHING for kind in _LISTS}
+        honoured: dict[str, Any] = {
+            name: True for kind, name in _LISTS.items() if wish.get(name) and offered[kind].get("listChanged")
+        }
+        if wish.get("resourceSubscriptions") and offered["resources"].get("subscribe"):
+            honoured["resourceSubscriptions"] = wish["resourceSubscriptions"]
+        return honoured
+
+    def _listeners(self) -> Iterable[tuple[RequestId, Mapping[str, Any]]]:
+        return [(id, work.honoured) for id, work in self._pending.items() if work.honoured is not None]
 
 
-def _object(value: Any, name: str) -> dict[str, Any]:
+class _Refused(Exception):
+    """Becomes the answer of the request in hand."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.error = JsonRpcError(code, message, data)
+
+
+def _invalid(reason: str) -> _Refused:
+    return _Refused(codes.INVALID_PARAMS, f"Invalid params: {reason}")
+
+
+def _object(params: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = params.get(name)
     if value is None:
         return {}
     if type(value) is not dict:
-        raise _NotAnObject(f"{name} must be an object")
+        raise _invalid(f"{name} must be an object")
     return value
+
+
+def _check_wish(params: Mapping[str, Any]) -> None:
+    if type(wish := params.get("notifications")) is not dict:
+        raise _invalid("notifications must be an object")
+    for name in _LISTS.values():
+        if not isinstance(wish.get(name), bool | None):
+            raise _invalid(f"notifications.{name} must be true or false")
+    uris = wish.get("resourceSubscriptions", [])
+    if type(uris) is not list or not all(isinstance(uri, str) for uri in uris):
+        raise _invalid("notifications.resourceSubscriptions must be an array of strings")
+
+
+def _versions(requested: Any, eras: Collection[Era] = (Era.MODERN,)) -> dict[str, Any]:
+    supported = [MODERN_VERSION] if Era.MODERN in eras else list(LEGACY_VERSIONS)
+    return {"supported": supported, "requested": requested if isinstance(requested, str) else ""}
+
+
+def _in_modern_words(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """2026-07-28: a request to visit a URL has no ``elicitationId`` any more."""
+    params = request.get("params")
+    if not params or "elicitationId" not in params:
+        return request
+    return {**request, "params": {name: value for name, value in params.items() if name != "elicitationId"}}
+
+
+def _frame(id: RequestId, method: str, params: Mapping[str, Any]) -> bytes:
+    """One of the notifications that belong to a listener."""
+    return encode_notification(method, {**params, "_meta": {SUBSCRIPTION_ID: id}})
 
 
 def _id(value: Any) -> RequestId | None:
     return value if type(value) is int or type(value) is str else None
 
 
-def _refuse(id: RequestId, code: int, message: str, data: Any = None) -> Send:
-    return Send(encode_error(id, JsonRpcError(code, message, data)))
+def _refuse(id: RequestId, code: int, message: str) -> list[ServerEvent]:
+    return [Send(encode_error(id, JsonRpcError(code, message)))]
