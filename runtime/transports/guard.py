@@ -6,6 +6,9 @@ told all groups that live. It is started just *before* the first child: that cos
 nobody waits until it is up (its pipe keeps what it is told), and a child that is being born at the moment of
 our death is then found by its marker. Nobody fails for the guard's sake: without one a host works as well, and
 only dies less cleanly.
+
+Should guard and host be killed at once, a later host ends what is left (see `sweep`). So that it can tell, this one
+holds a lock, which each child's marker names.
 """
 
 import os
@@ -13,7 +16,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import final
 
@@ -23,6 +26,7 @@ from attrs import define, field
 from runtime.tasks import beside
 
 from .environment import MARKER_VARIABLE, Marker
+from .lock import HostLock, locks_directory
 from .process import Child
 
 __all__ = ["Guard", "open_guard"]
@@ -35,18 +39,21 @@ _END = 2.0  # seconds that it has to end by itself
 
 
 @asynccontextmanager
-async def open_guard(host_id: str | None = None) -> AsyncIterator["Guard"]:
+async def open_guard(host_id: str | None = None, *, locks: Path | None = None) -> AsyncIterator["Guard"]:
     """A guard for as long as the block runs; it costs nothing until the first child.
 
-    `host_id` marks this host's processes; by default a new random one.
+    `host_id` marks this host's processes; by default a new random one. `locks` is the directory for the host's lock,
+    by default one in the user's state directory.
     """
-    guard = Guard(os.urandom(8).hex() if host_id is None else host_id)
+    guard = Guard(os.urandom(8).hex() if host_id is None else host_id, locks or locks_directory())
     try:
         async with beside(guard._keep):
             yield guard
     finally:
         guard._tell(b".\n")
         await guard._dismiss(_END)
+        if guard._lock is not None:
+            guard._lock.remove()
 
 
 @final
@@ -55,9 +62,11 @@ class Guard:
     """Knows the living groups of this host and has a process know them too. No method of it fails or waits."""
 
     host_id: str
+    _locks: Path | None = None
     restarts: int = field(default=0, init=False)
     failure: OSError | None = field(default=None, init=False)  # why the last attempt to start one failed
-    _spawns: int = field(default=0, init=False)
+    _lock: HostLock | None = field(default=None, init=False)
+    _spawns: int = field(default=0, init=False)  # markers given out
     _groups: set[int] = field(factory=set, init=False)
     _process: Child | None = field(default=None, init=False)
     _pipe: int = field(default=-1, init=False)  # its write end, while there is a guard
@@ -71,8 +80,12 @@ class Guard:
 
     def marker(self, server: str = "", incarnation: int = 0) -> Marker:
         """What a child of this host is to carry; another for each call."""
+        if self._spawns == 0 and self._locks is not None:
+            with suppress(OSError):  # without a lock nobody can tell that we are dead, and what we leave stays
+                self._lock = HostLock.take(self._locks, self.host_id)
         self._spawns += 1
-        return Marker(self.host_id, server, incarnation, self._spawns)
+        lock = "" if self._lock is None else os.fspath(self._lock.path)
+        return Marker(self.host_id, server, incarnation, self._spawns, lock)
 
     def prepare(self) -> None:
         """Starts the guard if this is the first need of it. To be said before a child is spawned."""

@@ -51,6 +51,12 @@ class Marked:
         return living
 
 
+@pytest.fixture(autouse=True)
+def state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "greenroom"
+
+
 @pytest.fixture
 def command() -> Iterator[Marked]:
     marked = Marked(secrets.token_hex(8))

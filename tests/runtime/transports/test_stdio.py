@@ -480,7 +480,7 @@ async def test_a_command_that_does_not_exist_leaves_nothing(command):
             pytest.fail("there is nothing to talk to")
 
 
-async def test_children_carry_the_marker_of_their_host(command):
+async def test_children_carry_the_marker_of_their_host(command, state_directory):
     with trio.fail_after(20):
         async with (
             open_guard("ab12") as guard,
@@ -491,7 +491,8 @@ async def test_children_carry_the_marker_of_their_host(command):
             await transport.send(b"{}\n")
             await transport.receive()
             (marker,) = markers(transport.pid)
-            assert Marker.parse(marker.decode()) == Marker("ab12", "files", 3, spawn=1)
+            lock = str(state_directory / "hosts" / "ab12.lock")
+            assert Marker.parse(marker.decode()) == Marker("ab12", "files", 3, spawn=1, lock=lock)
 
 
 def markers(pid: int) -> list[bytes]:
