@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, final
 
-from attrs import define
+from attrs import define, field
 
 from actors import Refusal
 
@@ -79,11 +79,12 @@ class InvalidArguments(GreenroomError):
     """The arguments are no JSON object. Whether they suit the tool's schema is the server's to say."""
 
     server: str
-    tool: str
+    name: str
     reason: str
+    verb: str = field(default="call", kw_only=True)
 
     def __str__(self) -> str:
-        return f"call {self.server}/{self.tool}: arguments must be a JSON object: {self.reason}"
+        return f"{self.verb} {self.server}/{self.name}: arguments must be a JSON object: {self.reason}"
 
 
 def _among(kind: str, name: str, known: Sequence[str]) -> str:
@@ -304,12 +305,14 @@ class RuntimeFailed(GreenroomError):
 class CallFailed(GreenroomError, Refusal):
     """A call that brought no result. ``sent`` says whether the server may have run it (S4).
 
-    A refusal in the kernel's sense: the server's actor answers with it and lives on.
+    ``name`` is what was called, read or asked for: the tool, the URI, the prompt; ``verb`` says which of these. A
+    refusal in the kernel's sense: the server's actor answers with it and lives on.
     """
 
     server: str
-    tool: str
+    name: str
     sent: Sent
+    verb: str = field(default="call", kw_only=True)
 
     @property
     def what(self) -> str:
@@ -317,7 +320,7 @@ class CallFailed(GreenroomError, Refusal):
         raise TypeError("CallFailed is a family, not an error")
 
     def __str__(self) -> str:
-        return f"call {self.server}/{self.tool}: {self.what}"
+        return f"{self.verb} {self.server}/{self.name}: {self.what}"
 
 
 @final
@@ -381,7 +384,7 @@ class InvalidAnswer(CallFailed):
 
     @property
     def what(self) -> str:
-        return f"the server's answer is no tool result: {self.reason}"
+        return f"the server's answer is no result: {self.reason}"
 
 
 @final

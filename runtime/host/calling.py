@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import msgspec
 import trio
@@ -14,7 +14,7 @@ from msgspec import Raw
 import runtime.protocol as protocol
 from actors import ActorCrashed, ActorStopped, MailboxFull
 from runtime.cache import Lookup, Store, cache_key, time_to_live
-from runtime.call import ToolCall
+from runtime.call import Call
 from runtime.deadlines import DeadlinePassed, Deadlines
 from runtime.errors import (
     CallInterrupted,
@@ -32,6 +32,8 @@ from runtime.servers import CONNECTED, DOWN, Record, State
 if TYPE_CHECKING:
     from runtime.call import ProgressCallback
     from runtime.protocol import CallToolResult
+
+T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -58,14 +60,12 @@ class Calls:
             raise ToolNotFound(server, str(tool), tuple(record.tools))
         if progress is not None:
             _check_progress(progress)
-        call = ToolCall(server, tool, _encoded(server, tool, arguments), progress)
+        encoded = _encoded(server, tool, arguments)
+        call = Call(server, "tools/call", tool, {"name": tool, "arguments": encoded}, progress)
         ttl = time_to_live(record.spec.cache, tool)
-        key = cache_key(call.arguments) if ttl else None
+        key = cache_key(encoded) if ttl else None
         answer = await self._carry(record, call, timeout, key)
-        try:
-            result = protocol.result_from_wire(protocol.CallToolResult, answer)
-        except protocol.WireError as error:
-            raise InvalidAnswer(server, tool, Sent.UNKNOWN, str(error)) from error
+        result = _typed(protocol.CallToolResult, call, answer)
         if key is not None and call.sent_to and not result.is_error:
             self._house.cache.tell(Store(server, call.sent_to, tool, key, answer, ttl))
         return result
@@ -78,12 +78,12 @@ class Calls:
         except (ActorCrashed, ActorStopped):
             return None  # a cache that has trouble is no trouble of its user
 
-    async def _carry(self, record: Record, call: ToolCall, timeout: float | None, key: str | None) -> Raw:
+    async def _carry(self, record: Record, call: Call, timeout: float | None, key: str | None) -> Raw:
         seconds = record.spec.timeout if timeout is None else _seconds(timeout)
         deadline = trio.current_time() + seconds
         limit = self.deadlines.limit(deadline)
         try:
-            if key is not None and (remembered := await self._remembered(record, call.tool, key)) is not None:
+            if key is not None and (remembered := await self._remembered(record, call.name, key)) is not None:
                 return remembered
             while trio.current_time() < deadline:
                 if record.state in DOWN:
@@ -95,16 +95,16 @@ class Calls:
                 except MailboxFull as error:
                     waiting = counted(int(error.capacity), "call") + (" waits" if error.capacity == 1 else " wait")
                     reason = f"{waiting} for this server already; try again later"
-                    raise CallRefused(call.server, call.tool, Sent.NOT_SENT, reason) from None
+                    raise CallRefused(call.server, call.name, Sent.NOT_SENT, reason, verb=call.verb) from None
                 except ActorCrashed as error:
-                    raise CallInterrupted(call.server, call.tool, call.sent) from error.__cause__
+                    raise CallInterrupted(call.server, call.name, call.sent, verb=call.verb) from error.__cause__
                 except CallInterrupted as error:
                     if error.sent is not Sent.NOT_SENT:
                         raise
                     continue  # its server is about to be seen dead, and holds its calls from now on
                 except ActorStopped:
                     if call.sent is not Sent.NOT_SENT:
-                        raise CallInterrupted(call.server, call.tool, call.sent) from None
+                        raise CallInterrupted(call.server, call.name, call.sent, verb=call.verb) from None
                 # It waited in a mailbox that has ended. What was stopped or ejected is told above, once that is
                 # settled; after a reload the server has another address.
                 with trio.move_on_at(deadline):
@@ -112,9 +112,17 @@ class Calls:
             raise DeadlinePassed
         except DeadlinePassed:
             cause = None if record.state in CONNECTED else record.last_error
-            raise CallTimedOut(call.server, call.tool, call.sent, seconds, record.state.value) from cause
+            state = record.state.value
+            raise CallTimedOut(call.server, call.name, call.sent, seconds, state, verb=call.verb) from cause
         finally:
             self.deadlines.lift(limit)
+
+
+def _typed(kind: type[T], call: Call, answer: Raw) -> T:
+    try:
+        return protocol.result_from_wire(kind, answer)
+    except protocol.WireError as error:
+        raise InvalidAnswer(call.server, call.name, Sent.UNKNOWN, str(error), verb=call.verb) from error
 
 
 def _check_progress(progress: object) -> None:

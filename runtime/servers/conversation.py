@@ -14,7 +14,7 @@ import trio
 from attrs import define, field
 from msgspec import Raw
 
-from runtime.call import ToolCall
+from runtime.call import Call
 from runtime.errors import CallInterrupted, CallRefused, HandshakeRefused, Sent, ServerFailed, StdoutNoise
 from runtime.protocol import (
     Answered,
@@ -111,19 +111,19 @@ class Conversation:
                 self._unanswered = method
                 self.forget(id)
 
-    def send_call(self, call: ToolCall, pending: Pending) -> RequestId:
+    def send_call(self, call: Call, pending: Pending) -> RequestId:
         """Send a call. Raises `CallRefused`, or `CallInterrupted`: it could not be sent."""
-        id, line = self._connection.call_tool(call.tool, call.arguments, progress=call.progress is not None)
+        id, line = self._connection.request(call.method, call.params, progress=call.progress is not None)
         try:
             self.link.transport.send_nowait(line)
         except trio.WouldBlock:
             self._connection.cancel(id)
             reason = "it does not read its input, and enough waits there already; try again later"
-            raise CallRefused(call.server, call.tool, Sent.NOT_SENT, reason) from None
+            raise CallRefused(call.server, call.name, Sent.NOT_SENT, reason, verb=call.verb) from None
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._connection.cancel(id)
             self.hang_up("no longer reads its input")
-            raise CallInterrupted(call.server, call.tool, Sent.NOT_SENT) from None
+            raise CallInterrupted(call.server, call.name, Sent.NOT_SENT, verb=call.verb) from None
         self._waiting[id] = pending
         return id
 

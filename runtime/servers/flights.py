@@ -9,7 +9,7 @@ from attrs import define, field
 from msgspec import Raw
 
 import actors
-from runtime.call import ToolCall
+from runtime.call import Call
 from runtime.errors import CallInterrupted, Sent, ServerError, ServerFailed
 from runtime.protocol import JsonRpcError, RequestId
 
@@ -26,7 +26,7 @@ class Flights:
     _count: Callable[[int], None]  # told how many calls are in flight, whenever that changes
     _number: int = field(default=0, init=False)
 
-    def launch(self, call: ToolCall, defer: Callable[[Callable[[], object]], actors.Reply[Raw]]) -> None:
+    def launch(self, call: Call, defer: Callable[[Callable[[], object]], actors.Reply[Raw]]) -> None:
         """Send a call, whose answer is deferred. Raises `CallRefused`, or `CallInterrupted`: it could not be sent."""
         flight = Flight(call, self)
         flight.id = self.conversation.send_call(call, flight)
@@ -48,7 +48,7 @@ class Flights:
 class Flight:
     """One call. Its place is free before its caller is told, so that who waited for the place can have it."""
 
-    call: ToolCall
+    call: Call
     _flights: Flights
     id: RequestId = field(init=False)
     reply: actors.Reply[Raw] = field(init=False)
@@ -59,12 +59,13 @@ class Flight:
 
     def fail(self, error: JsonRpcError) -> None:
         self._flights.landed()
-        self.reply.fail(ServerError(self.call.server, self.call.tool, Sent.UNKNOWN, error))
+        call = self.call
+        self.reply.fail(ServerError(call.server, call.name, Sent.UNKNOWN, error, verb=call.verb))
 
     def interrupt(self, failure: ServerFailed | None) -> None:
         """It was sent, and nobody knows what became of it (S4)."""
         self._flights.landed()
-        error = CallInterrupted(self.call.server, self.call.tool, Sent.UNKNOWN)
+        error = CallInterrupted(self.call.server, self.call.name, Sent.UNKNOWN, verb=self.call.verb)
         error.__cause__ = failure
         self.reply.fail(error)
 

@@ -17,7 +17,7 @@ import trio
 from attrs import define, field, frozen
 
 import actors
-from runtime.call import ToolCall
+from runtime.call import Call
 from runtime.errors import (
     HandshakeRefused,
     RequiredToolsMissing,
@@ -107,7 +107,7 @@ class Server:
     def receive(self, message: object) -> None:
         """Send a call, drain, or kill. Plain: nothing here waits."""
         match message:
-            case ToolCall():
+            case Call():
                 self._send_call(message)
             case KillChild():
                 if self.conversation is not None:
@@ -120,10 +120,10 @@ class Server:
             case _:
                 raise actors.UnhandledMessage(message)
 
-    def _send_call(self, call: ToolCall) -> None:
+    def _send_call(self, call: Call) -> None:
         assert self.conversation is not None, "work is held before it is ready"
-        if call.tool not in self.record.tools:
-            raise ToolNotFound(call.server, call.tool, tuple(self.record.tools))
+        if call.method == "tools/call" and call.name not in self.record.tools:
+            raise ToolNotFound(call.server, call.name, tuple(self.record.tools))
         self._flights.launch(call, self.context.defer)
         call.sent_to = self.record.incarnation
 
