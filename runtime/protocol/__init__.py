@@ -11,10 +11,23 @@ from . import codes as codes
 
 if TYPE_CHECKING:
     from .client import ClientConnection as ClientConnection
-    from .client import ClientEvent as ClientEvent
-    from .client import Opened as Opened
-    from .client import OpenFailed as OpenFailed
-    from .client import Progressed as Progressed
+    from .client_events import Acknowledged as Acknowledged
+    from .client_events import ClientEvent as ClientEvent
+    from .client_events import ElicitationCompleted as ElicitationCompleted
+    from .client_events import InputRequest as InputRequest
+    from .client_events import InputRequired as InputRequired
+    from .client_events import Invalid as Invalid
+    from .client_events import ListChanged as ListChanged
+    from .client_events import ListenEnded as ListenEnded
+    from .client_events import Logged as Logged
+    from .client_events import OpenFailed as OpenFailed
+    from .client_events import Opened as Opened
+    from .client_events import Progressed as Progressed
+    from .client_events import ResourceUpdated as ResourceUpdated
+    from .client_events import TaskCreated as TaskCreated
+    from .client_events import TaskUpdated as TaskUpdated
+    from .client_events import TimedOut as TimedOut
+    from .client_paging import Paging as Paging
     from .errors import HandshakeFailed as HandshakeFailed
     from .errors import InvalidMessage as InvalidMessage
     from .errors import LocalProtocolError as LocalProtocolError
@@ -79,7 +92,12 @@ if TYPE_CHECKING:
     from .wire import warm_up as warm_up
 
 _ROOMS = {
-    "client": "ClientConnection ClientEvent Opened OpenFailed Progressed",
+    "client": "ClientConnection",
+    "client_events": (
+        "Acknowledged ClientEvent ElicitationCompleted InputRequest InputRequired Invalid ListChanged ListenEnded Logged "
+        "OpenFailed Opened Progressed ResourceUpdated TaskCreated TaskUpdated TimedOut"
+    ),
+    "client_paging": "Paging",
     "errors": (
         "HandshakeFailed InvalidMessage LocalProtocolError MissingCapability ProtocolError UnexpectedResultType "
         "WireError"

@@ -1,26 +1,45 @@
 """The client's end of a connection: lines in, events out; what to send, bytes out. No I/O, no clock.
 
-The driver writes what it is given, feeds each received line to `ClientConnection.receive`, and keeps the
-time: it tells `probe_expired` when the probe met silence, and ends a handshake or a request that takes too
-long.
+The driver writes what it is given, feeds each received line to `ClientConnection.receive`, and keeps the time: it tells
+`probe_expired` when the probe met silence, and the present time where a request has a timeout.
+
+A request lives in one of two places: *pending*, until its answer; or *asked back*, when the answer was that the server
+wants to know more, until it is retried or given up. Requests of the server's own exist in the legacy era alone; they
+are *open* until answered here or cancelled there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
-from attrs import define, field, frozen
+from attrs import define, field
 from msgspec import UNSET, Raw
 
-from runtime.value import Value
-
 from . import codes
-from .errors import HandshakeFailed, InvalidMessage, LocalProtocolError, WireError, excerpt
-from .events import Answered, Failed, Ignored, Notified, Send
+from .client_asked import objection
+from .client_envelope import members_of, modern_meta, with_meta
+from .client_events import (
+    Acknowledged,
+    ClientEvent,
+    InputRequired,
+    ListChanged,
+    ListenEnded,
+    Opened,
+    Progressed,
+    ResourceUpdated,
+    TaskUpdated,
+    TimedOut,
+)
+from .client_handshake import Handshake
+from .client_notifications import READERS
+from .client_results import LISTEN, params_of, plainly_complete, read_result
+from .client_timeouts import Timeouts
+from .errors import InvalidMessage, LocalProtocolError, excerpt
+from .events import Answered, Asked, CancelRequested, Failed, Ignored, Notified, Send
 from .jsonrpc import (
+    MALFORMED,
     Body,
     Envelope,
     ErrorResponse,
@@ -37,95 +56,76 @@ from .jsonrpc import (
     encode_response,
     read_envelope,
 )
-from .messages import (
-    ClientCapabilities,
-    DiscoverResult,
-    Implementation,
-    InitializeResult,
-    Progress,
-    ServerCapabilities,
-)
-from .state import Meaning, State, advance, named_versions, newest_common, probe_error_means
-from .versions import (
-    CLIENT_CAPABILITIES,
-    CLIENT_INFO,
-    LEGACY_VERSIONS,
-    MODERN_VERSION,
-    PROTOCOL_VERSION,
-    SERVER_INFO,
-    Era,
-    EraChoice,
-)
-from .wire import from_wire, to_wire
+from .messages import ClientCapabilities, Implementation
+from .state import State
+from .versions import CLIENT_CAPABILITIES, TASKS, Era, EraChoice
+from .wire import to_wire
 
-__all__ = [
-    "ClientConnection",
-    "ClientEvent",
-    "OpenFailed",
-    "Opened",
-    "Progressed",
-]
+__all__ = ["ClientConnection"]
+
+_ROUND = frozenset({"inputResponses", "requestState"})  # what a retry brings along, anew in each round
+_ASKED_AT_ONCE = 128  # requests of a server that may be open; more is a flood, and is refused
+_WITH_BATCHES = "2025-03-26"  # the one revision whose messages may come in arrays
+
+_decode_batch = msgspec.json.Decoder(list[Raw]).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-@frozen(repr=False)
-class Opened(Value):
-    """The handshake is done; requests may be made. A modern server may keep ``server_info`` to itself."""
+class _Sent(msgspec.Struct, gc=False):
+    """A request that was sent. Its line is kept for the case that it must be said again, with answers added."""
 
-    era: Era
-    version: str
-    server_info: Implementation | None
-    capabilities: ServerCapabilities
-    instructions: str | None
+    method: str
+    line: bytes
+    progress: bool = False
 
 
-@frozen(repr=False)
-class OpenFailed(Value):
-    """The handshake is over without success; the connection is of no further use."""
-
-    error: HandshakeFailed
-
-
-@frozen(repr=False)
-class Progressed(Value):
-    id: RequestId
-    progress: float
-    total: float | None
-    message: str | None
+class _AskedBack(msgspec.Struct):
+    sent: _Sent
+    wanted: frozenset[str]
+    state: Raw | None
 
 
-ClientEvent: TypeAlias = Opened | OpenFailed | Answered | Failed | Progressed | Notified | Send | Ignored
+class _State(msgspec.Struct, rename="camel"):
+    request_state: Raw | msgspec.UnsetType = UNSET
 
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_MODERN_META_KEYS = frozenset({PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES})
+
+_decode_state = msgspec.json.Decoder(_State).decode
 
 
 @define(eq=False, repr=False)
 class ClientConnection:
     """Speaks MCP to one server over one ordered connection, in the era that both can.
 
-    Ids are integers from 1, never used twice on a connection, so an answer that comes late can be told from
-    one that was never asked for. A request's progress token is its id. Every request of the server is
-    answered.
+    Ids are integers from 1, never used twice on a connection, so an answer that comes late can be told from one that
+    was never asked for. A request's progress token is its id. Every request of the server is answered: those that
+    ``capabilities`` offer by the driver (`Asked`), all others at once.
+
+    Args:
+        era: which eras may be spoken; ``auto`` finds out.
+        remembered: what ``auto`` found out the last time. Where that was legacy, ``initialize`` goes first, and the
+            probe only if that is refused (MCP 2026-07-28, basic/versioning: a client may persist the era,
+            "re-probing if the cached assumption later fails").
     """
 
     _info: Implementation
     _capabilities: ClientCapabilities = field(factory=ClientCapabilities)
     _choice: EraChoice = field(default="auto", alias="era")
-    _state: State = field(default=State.IDLE, init=False)
+    _remembered: Era | None = field(default=None, kw_only=True)
+    _handshake: Handshake = field(init=False)
     _era: Era | None = field(default=None, init=False)
     _version: str | None = field(default=None, init=False)
     _next_id: int = field(default=1, init=False)
-    # The request of the handshake that is out; what came before it is late.
-    _handshake_id: int | None = field(default=None, init=False)
-    # The probe met silence: a -32022 to `initialize` may mean that the server took the probe after all.
-    _probe_was_late: bool = field(default=False, init=False)
-    # {id: method} of what was asked and is neither answered nor cancelled
-    _pending: dict[RequestId, str] = field(factory=dict, init=False)
-    # those of `_pending` that asked for progress
-    _tokens: set[RequestId] = field(factory=set, init=False)
+    _pending: dict[RequestId, _Sent] = field(factory=dict, init=False)
+    _asked_back: dict[RequestId, _AskedBack] = field(factory=dict, init=False)
+    # {id: method} of what the server has asked and waits for
+    _open: dict[RequestId, str] = field(factory=dict, init=False)
+    _timeouts: Timeouts | None = field(default=None, init=False)  # none so far
     # The envelope of every modern request; {} in the legacy era.
     _meta: dict[str, Raw] = field(factory=dict, init=False)
     _meta_json: Raw | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._handshake = Handshake(self._info, self._capabilities, self._choice, self._remembered)
 
     @property
     def era(self) -> Era | None:
@@ -139,29 +139,33 @@ class ClientConnection:
 
     @property
     def state(self) -> State:
-        return self._state
+        return self._handshake.state
 
     @property
     def probing(self) -> bool:
         """Whether the probe is out and silence would mean a legacy server: the time for `probe_expired`."""
-        return self._state is State.PROBING
+        return self._handshake.state is State.PROBING
 
     @property
     def pending(self) -> Mapping[RequestId, str]:
-        """The method of each request that waits for its answer, oldest first; a live view."""
-        return MappingProxyType(self._pending)
+        """The method of each request that waits for its answer, oldest first."""
+        return {id: sent.method for id, sent in self._pending.items()}
+
+    @property
+    def asked_back(self) -> Sequence[RequestId]:
+        """The requests to be retried with what the server wants to know, oldest first."""
+        return tuple(self._asked_back)
+
+    @property
+    def asked(self) -> Mapping[RequestId, str]:
+        """The method of each request of the server that waits for `answer` or `refuse`, oldest first."""
+        return dict(self._open)
+
+    # Opening
 
     def open(self) -> bytes:
-        """The first line to write: the probe, or ``initialize`` where the era is chosen to be legacy."""
-        if self._state is not State.IDLE:
-            raise LocalProtocolError("the connection was opened before")
-        match self._choice:
-            case "auto":
-                return self._discover(Meaning.PROBED)
-            case "modern":
-                return self._discover(Meaning.ASKED_MODERN_ONLY)
-            case "legacy":
-                return self._initialize()
+        """The first line to write: the probe, or ``initialize`` where the era is chosen or remembered to be legacy."""
+        return self._handshake.open()
 
     def probe_expired(self) -> bytes:
         """``initialize``, to be written to the same process because the probe met silence.
@@ -169,10 +173,9 @@ class ClientConnection:
         Raises:
             LocalProtocolError: nothing is being probed; see `probing`.
         """
-        if self._state is not State.PROBING:
-            raise LocalProtocolError("no probe is out")
-        self._probe_was_late = True
-        return self._initialize()
+        return self._handshake.probe_expired()
+
+    # Asking
 
     def request(
         self,
@@ -182,28 +185,27 @@ class ClientConnection:
         progress: bool = False,
         meta: Mapping[str, Any] | None = None,
     ) -> tuple[RequestId, bytes]:
-        """A request's id and its line. ``meta`` is added to ``_meta`` and wins over our own keys.
+        """A request's id and its line. ``meta`` is added to ``_meta`` and wins over our own keys, so that a request
+        made on another's behalf can carry that one's capabilities.
 
         Raises:
             LocalProtocolError: the connection is not open.
             TypeError, ValueError: ``params`` cannot be spelled in JSON. Nothing is pending then.
         """
-        if self._state is not State.OPEN:
-            raise LocalProtocolError(f"{method}: the connection is {self._state.name.lower()}, not open")
+        if self._era is None:
+            raise LocalProtocolError(f"{method}: the connection is {self.state.name.lower()}, not open")
         id = self._next_id
         body = params
         if progress or meta is not None:
-            body = self._with_meta(params, id if progress else None, meta)
+            body = with_meta(params, self._meta, meta, id if progress else None)
         elif self._meta_json is not None:
             if type(params) is dict and "_meta" not in params:  # the hot path: the envelope is spelled already
                 body = {**params, "_meta": self._meta_json}
             else:
-                body = self._with_meta(params, None, None)
+                body = with_meta(params, self._meta, None, None)
         line = encode_request(id, method, body)
         self._next_id = id + 1
-        self._pending[id] = method
-        if progress:
-            self._tokens.add(id)
+        self._pending[id] = _Sent(method, line, progress)
         return id, line
 
     def call_tool(
@@ -212,15 +214,77 @@ class ClientConnection:
         arguments: Body | None = None,
         *,
         progress: bool = False,
+        tasks: bool = False,
         meta: Mapping[str, Any] | None = None,
     ) -> tuple[RequestId, bytes]:
-        """``tools/call``; no arguments travel as ``{}``, which every server accepts. Raises as `request`."""
+        """``tools/call``; no arguments travel as ``{}``, which every server accepts. Raises as `request`.
+
+        ``tasks`` says to a modern server that a task is as welcome as a result.
+        """
         params = {"name": name, "arguments": {} if arguments is None else arguments}
+        if tasks:
+            meta = self._declaring_tasks(meta)
         return self.request("tools/call", params, progress=progress, meta=meta)
 
     def list_tools(self, cursor: str | None = None) -> tuple[RequestId, bytes]:
         """``tools/list``, one page. Raises as `request`."""
-        return self.request("tools/list", {} if cursor is None else {"cursor": cursor})
+        return self._list("tools/list", cursor)
+
+    def list_resources(self, cursor: str | None = None) -> tuple[RequestId, bytes]:
+        """``resources/list``, one page. Raises as `request`."""
+        return self._list("resources/list", cursor)
+
+    def list_resource_templates(self, cursor: str | None = None) -> tuple[RequestId, bytes]:
+        """``resources/templates/list``, one page. Raises as `request`."""
+        return self._list("resources/templates/list", cursor)
+
+    def list_prompts(self, cursor: str | None = None) -> tuple[RequestId, bytes]:
+        """``prompts/list``, one page. Raises as `request`."""
+        return self._list("prompts/list", cursor)
+
+    def _list(self, method: str, cursor: str | None) -> tuple[RequestId, bytes]:
+        return self.request(method, {} if cursor is None else {"cursor": cursor})
+
+    def read_resource(
+        self, uri: str, *, progress: bool = False, meta: Mapping[str, Any] | None = None
+    ) -> tuple[RequestId, bytes]:
+        """``resources/read``. Raises as `request`."""
+        return self.request("resources/read", {"uri": uri}, progress=progress, meta=meta)
+
+    def get_prompt(
+        self,
+        name: str,
+        arguments: Mapping[str, str] | None = None,
+        *,
+        progress: bool = False,
+        meta: Mapping[str, Any] | None = None,
+    ) -> tuple[RequestId, bytes]:
+        """``prompts/get``. Raises as `request`."""
+        params: dict[str, Any] = {"name": name}
+        if arguments is not None:
+            params["arguments"] = arguments
+        return self.request("prompts/get", params, progress=progress, meta=meta)
+
+    def complete(
+        self,
+        ref: Mapping[str, Any],
+        name: str,
+        value: str,
+        known: Mapping[str, str] | None = None,
+        *,
+        meta: Mapping[str, Any] | None = None,
+    ) -> tuple[RequestId, bytes]:
+        """``completion/complete`` for the argument ``name``, typed as far as ``value``. Raises as `request`.
+
+        Args:
+            ref: whose argument it is, in wire names: ``{"type": "ref/prompt", "name": ...}`` or
+                ``{"type": "ref/resource", "uri": ...}``.
+            known: the arguments that are settled already (2025-06-18 and later).
+        """
+        params: dict[str, Any] = {"ref": ref, "argument": {"name": name, "value": value}}
+        if known:
+            params["context"] = {"arguments": known}
+        return self.request("completion/complete", params, meta=meta)
 
     def ping(self) -> tuple[RequestId, bytes]:
         """``ping``.
@@ -228,194 +292,317 @@ class ClientConnection:
         Raises:
             LocalProtocolError: also in the modern era, which has no ping.
         """
-        if self._era is Era.MODERN:
-            raise LocalProtocolError("ping: the modern era has none; ask server/discover")
+        self._only(Era.LEGACY, "ping", "ask server/discover")
         return self.request("ping")
+
+    def set_log_level(self, level: str) -> tuple[RequestId, bytes] | None:
+        """Ask for log messages from ``level`` on. None: nothing is to be sent, for a modern server hears of it with
+        every request from now on, and sends messages about none of those before. Raises as `request`.
+        """
+        if self._era is not Era.MODERN:
+            return self.request("logging/setLevel", {"level": level})
+        self._speak_modern(level)
+        return None
+
+    def subscribe(self, uri: str) -> tuple[RequestId, bytes]:
+        """``resources/subscribe``.
+
+        Raises:
+            LocalProtocolError: also in the modern era, which has `listen`.
+        """
+        self._only(Era.LEGACY, "resources/subscribe", "listen")
+        return self.request("resources/subscribe", {"uri": uri})
+
+    def unsubscribe(self, uri: str) -> tuple[RequestId, bytes]:
+        """``resources/unsubscribe``. Raises as `subscribe`."""
+        self._only(Era.LEGACY, "resources/unsubscribe", "cancel what listens")
+        return self.request("resources/unsubscribe", {"uri": uri})
+
+    def listen(self, filter: Mapping[str, Any]) -> tuple[RequestId, bytes]:
+        """``subscriptions/listen``, answered only when it ends: by `ListenEnded` or `Failed`, or by `cancel`.
+
+        Args:
+            filter: a SubscriptionFilter in wire names; ``taskIds`` declares the tasks extension.
+        Raises:
+            LocalProtocolError: also in the legacy era, where servers tell of changed lists unasked and `subscribe`
+                is for resources.
+        """
+        self._only(Era.MODERN, LISTEN, "subscribe")
+        meta = self._declaring_tasks(None) if filter.get("taskIds") else None
+        return self.request(LISTEN, {"notifications": filter}, meta=meta)
+
+    def get_task(self, task_id: str) -> tuple[RequestId, bytes]:
+        """``tasks/get`` of the extension: how a task is, and its result in the end.
+
+        Raises:
+            LocalProtocolError: also in the legacy era, whose tasks are others.
+        """
+        return self._about_task("tasks/get", task_id, {})
+
+    def update_task(self, task_id: str, responses: Mapping[str, Body]) -> tuple[RequestId, bytes]:
+        """``tasks/update``: what the server wanted to know for a task. Raises as `get_task`."""
+        return self._about_task("tasks/update", task_id, {"inputResponses": responses})
+
+    def cancel_task(self, task_id: str) -> tuple[RequestId, bytes]:
+        """``tasks/cancel``: a wish, which the server may not grant. Raises as `get_task`."""
+        return self._about_task("tasks/cancel", task_id, {})
+
+    def _about_task(self, method: str, task_id: str, more: Mapping[str, Any]) -> tuple[RequestId, bytes]:
+        self._only(Era.MODERN, method, "there are no tasks")
+        return self.request(method, {"taskId": task_id, **more}, meta=self._declaring_tasks(None))
+
+    def _only(self, era: Era, method: str, instead: str) -> None:
+        if self._era is not None and self._era is not era:
+            raise LocalProtocolError(f"{method}: the {self._era.value} era has none; {instead}")
+
+    def _declaring_tasks(self, meta: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        if self._era is not Era.MODERN:
+            return meta
+        meta = meta or {}
+        declared: Mapping[str, Any] = meta.get(CLIENT_CAPABILITIES) or to_wire(self._capabilities)
+        extensions = {**declared.get("extensions", {}), TASKS: {}}
+        return {**meta, CLIENT_CAPABILITIES: {**declared, "extensions": extensions}}
+
+    def roots_changed(self) -> bytes | None:
+        """The line that tells of other roots. None: nobody is to be told, for a modern server asks anew each time."""
+        return encode_notification("notifications/roots/list_changed") if self._era is Era.LEGACY else None
+
+    def retry(self, id: RequestId, responses: Mapping[str, Body]) -> tuple[RequestId, bytes]:
+        """Say again what met `InputRequired`: the same method and params under a new id, with the answers and the
+        server's state as it came (MCP 2026-07-28, basic/patterns/mrtr).
+
+        Args:
+            responses: the result of each input request, under its key.
+        Raises:
+            LocalProtocolError: the request was not asked back, or an answer is missing.
+            TypeError, ValueError: an answer cannot be spelled in JSON. The request can still be retried.
+        """
+        if (asked := self._asked_back.get(id)) is None:
+            raise LocalProtocolError(f"request {id!r} was not asked back")
+        if missing := asked.wanted - responses.keys():
+            raise LocalProtocolError(f"request {id!r}: no answer for {', '.join(sorted(missing))}")
+        sent, new_id = asked.sent, self._next_id
+        params = {key: value for key, value in params_of(sent.line).items() if key not in _ROUND}
+        if sent.progress:
+            params["_meta"] = {**members_of(params["_meta"]), "progressToken": new_id}
+        if responses:
+            params["inputResponses"] = responses
+        if asked.state is not None:
+            params["requestState"] = asked.state
+        line = encode_request(new_id, sent.method, params)
+        del self._asked_back[id]
+        self._next_id = new_id + 1
+        self._pending[new_id] = _Sent(sent.method, line, sent.progress)
+        return new_id, line
 
     def cancel(self, id: RequestId, reason: str | None = None) -> bytes | None:
         """Forget a request and say so to the server; its answer, should it still come, is ignored.
 
-        None: it is not pending (answered, cancelled, or part of the handshake, which must not be cancelled).
+        None: there is nothing to say, for it is not pending (answered, asked back, cancelled, or part of the
+        handshake, which must not be cancelled).
         """
-        if self._pending.pop(id, None) is None:
+        if self._settle(id) is None:
+            self._asked_back.pop(id, None)
             return None
-        self._tokens.discard(id)
         params: dict[str, Any] = {"requestId": id}
         if reason is not None:
             params["reason"] = reason
         return encode_notification("notifications/cancelled", params)
 
-    def receive(self, line: bytes) -> list[ClientEvent]:
-        """What one line from the server means. Never raises for anything a server can send."""
+    # Answering
+
+    def answer(self, id: RequestId, result: Body) -> bytes | None:
+        """The line that answers a request of the server's; None when it does not wait for it any more."""
+        if id not in self._open:
+            return None
+        line = encode_response(id, result)
+        del self._open[id]
+        return line
+
+    def refuse(self, id: RequestId, error: JsonRpcError) -> bytes | None:
+        """The line that answers a request of the server's with an error; None when it does not wait any more."""
+        return None if self._open.pop(id, None) is None else encode_error(id, error)
+
+    # Time
+
+    def set_timeout(self, id: RequestId, now: float, timeout: float, max_timeout: float | None = None) -> None:
+        """Give up on a pending request ``timeout`` seconds from ``now``, or from its last progress, and in any case
+        ``max_timeout`` seconds from now. Time is any clock's, as long as it is the same one's everywhere.
+
+        Raises:
+            LocalProtocolError: it is not pending.
+        """
+        if id not in self._pending:
+            raise LocalProtocolError(f"request {id!r} is not pending")
+        if self._timeouts is None:
+            self._timeouts = Timeouts()
+        self._timeouts.start(id, now, timeout, max_timeout)
+
+    @property
+    def next_timeout(self) -> float | None:
+        """When to call `expire`; None while there is no timeout."""
+        return self._timeouts.next if self._timeouts else None
+
+    def expire(self, now: float) -> list[ClientEvent]:
+        """Give up on what has taken too long: for each, what to send to the server, then `TimedOut`."""
+        events: list[ClientEvent] = []
+        for id in self._timeouts.expired(now) if self._timeouts else ():
+            if (line := self.cancel(id, "timed out")) is not None:
+                events.append(Send(line))
+            events.append(TimedOut(id))
+        return events
+
+    # Receiving
+
+    def receive(self, line: bytes, now: float | None = None) -> list[ClientEvent]:
+        """What one line from the server means. Never raises for anything a server can send.
+
+        Args:
+            now: the time, without which progress does not move timeouts on.
+        """
         try:
             envelope = read_envelope(line)
-            if envelope.method is None and self._state is State.OPEN:
-                return [self._answer(envelope, line)]
+            if envelope.method is None and self._era is not None:
+                return [self._answered(envelope, line)]
             message = classify(envelope, line)
         except InvalidMessage as error:
+            if self._version == _WITH_BATCHES and (batch := _read_batch(line)):
+                return [event for each in batch for event in self._understand(bytes(each), now)]
             return [Ignored(error.reason, error.line)]
         match message:
-            case Request(id, method):
-                return [_reply(id, method, self._era)]
+            case Request():
+                return [self._requested(message)]
             case Notification():
-                return [self._notification(message, line)]
+                return [self._notified(message, line, now)]
             case Response() | ErrorResponse():
-                return self._handshake_answer(message, line)
+                return self._handshake_answered(message, line)
 
-    def _answer(self, envelope: Envelope, line: bytes) -> ClientEvent:
+    def _understand(self, line: bytes, now: float | None) -> list[ClientEvent]:
+        """One element of a batch."""
+        return [Ignored("a batch in a batch", excerpt(line))] if line[:1] == b"[" else self.receive(line, now)
+
+    def _answered(self, envelope: Envelope, line: bytes) -> ClientEvent:
         """The hot path: a response on an open connection."""
         id: Any = envelope.id
-        if envelope.result and not envelope.error and self._pending.pop(id, None) is not None:
-            if self._tokens:
-                self._tokens.discard(id)
-            return Answered(id, envelope.result)
+        if envelope.result and not envelope.error and (sent := self._pending.pop(id, None)) is not None:
+            if self._timeouts is not None:
+                self._timeouts.stop(id)
+            if self._meta_json is None or (sent.method != LISTEN and plainly_complete(line)):
+                return Answered(id, envelope.result)
+            return self._read_result(id, sent, envelope.result)
         match classify(envelope, line):
-            case Response(id, result) if self._settle(id):
-                return Answered(id, result)
-            case ErrorResponse(int() | str() as id, error) if self._settle(id):
+            case Response(id, result) if (sent := self._settle(id)) is not None:
+                return self._read_result(id, sent, result) if self._meta_json is not None else Answered(id, result)
+            case ErrorResponse(int() | str() as id, error) if self._settle(id) is not None:
                 return Failed(id, error)
         return Ignored(self._stray(None if id is UNSET else id), excerpt(line))
 
-    def _settle(self, id: RequestId) -> bool:
-        self._tokens.discard(id)
-        return self._pending.pop(id, None) is not None
+    def _read_result(self, id: RequestId, sent: _Sent, result: Raw) -> ClientEvent:
+        event = read_result(id, sent.method, sent.line, result)
+        if isinstance(event, InputRequired):
+            state = _decode_state(result).request_state
+            kept = None if isinstance(state, msgspec.UnsetType) or bytes(state) == b"null" else Raw(bytes(state))
+            self._asked_back[id] = _AskedBack(sent, frozenset(event.requests), kept)
+        return event
+
+    def _settle(self, id: RequestId) -> _Sent | None:
+        if self._timeouts is not None:
+            self._timeouts.stop(id)
+        return self._pending.pop(id, None)
 
     def _stray(self, id: RequestId | None) -> str:
-        if type(id) is int and 0 < id < self._next_id:
+        if type(id) is int and 0 < id < max(self._next_id, self._handshake.next_id):
             return f"late answer to request {id}"
         return f"answer to {id!r}, which was never asked"
 
-    def _notification(self, message: Notification, line: bytes) -> ClientEvent:
-        if self._state is not State.OPEN:
-            return Ignored(f"{message.method} before the handshake is done", excerpt(line))
-        if message.method != "notifications/progress":
-            return Notified(message.method, message.params)
-        try:
-            progress = from_wire(Progress, message.params or b"{}")
-        except WireError as error:
-            return Ignored(str(error), excerpt(line))
-        if progress.progress_token not in self._tokens:
-            return Ignored(f"progress for {progress.progress_token!r}, which did not ask", excerpt(line))
-        return Progressed(progress.progress_token, progress.progress, progress.total, progress.message)
+    def _handshake_answered(self, message: Response | ErrorResponse, line: bytes) -> list[ClientEvent]:
+        if not self._handshake.expects(message.id):
+            return [Ignored(self._stray(message.id), excerpt(line))]
+        events: list[ClientEvent] = [*self._handshake.answered(message)]
+        if isinstance(events[-1], Opened):
+            self._era, self._version = events[-1].era, events[-1].version
+            self._next_id = self._handshake.next_id
+            if self._era is Era.MODERN:
+                self._speak_modern(None)
+        return events
 
-    # The handshake
-
-    def _discover(self, meaning: Meaning) -> bytes:
-        self._state = advance(self._state, meaning)
-        self._set_modern_meta()
-        return self._ask("server/discover", {"_meta": self._meta_json})
-
-    def _initialize(self) -> bytes:
-        self._state = advance(self._state, Meaning.LEGACY)
-        self._meta, self._meta_json = {}, None
-        params = {
-            "protocolVersion": LEGACY_VERSIONS[0],
-            "capabilities": to_wire(self._capabilities),
-            "clientInfo": to_wire(self._info),
-        }
-        return self._ask("initialize", params)
-
-    def _ask(self, method: str, params: Body) -> bytes:
-        self._handshake_id = self._next_id
-        self._next_id += 1
-        return encode_request(self._handshake_id, method, params)
-
-    def _set_modern_meta(self) -> None:
-        values = {
-            PROTOCOL_VERSION: MODERN_VERSION,
-            CLIENT_CAPABILITIES: to_wire(self._capabilities),
-            CLIENT_INFO: to_wire(self._info),
-        }
-        self._meta = {key: Raw(encode_json(value)) for key, value in values.items()}
+    def _speak_modern(self, log_level: str | None) -> None:
+        self._meta = modern_meta(self._info, self._capabilities, log_level)
         self._meta_json = Raw(encode_json(self._meta))
 
-    def _with_meta(
-        self, params: Body | None, token: RequestId | None, meta: Mapping[str, Any] | None
-    ) -> Mapping[str, Any]:
-        members: Mapping[str, Any] = _decode_members(params) if isinstance(params, Raw) else params or {}
-        own = members.get("_meta") or {}
-        merged: dict[str, Any] = {**self._meta, **(_decode_members(own) if isinstance(own, Raw) else own)}
-        if meta:
-            merged.update(meta)
-        if token is not None:
-            merged["progressToken"] = token
-        return {**members, "_meta": merged} if merged else members
+    def _requested(self, request: Request) -> ClientEvent:
+        """Every request is answered, in both eras: some servers do not end at EOF while one is open.
 
-    def _handshake_answer(self, message: Response | ErrorResponse, line: bytes) -> list[ClientEvent]:
-        # An error without an id can only mean the one request that is out, but only for a probe is there
-        # another way to go.
-        about_probe = message.id is None and self._state is State.PROBING
-        if (message.id is None or message.id != self._handshake_id) and not about_probe:
-            return [Ignored(self._stray(message.id), excerpt(line))]
-        self._handshake_id = None
-        if self._state is State.INITIALIZING:
-            return self._initialize_answered(message)
-        return self._discover_answered(message)
-
-    def _discover_answered(self, message: Response | ErrorResponse) -> list[ClientEvent]:
-        fallback_allowed = self._state is State.PROBING
-        if isinstance(message, ErrorResponse):
-            failure = HandshakeFailed("server/discover", "refused", message.error, named_versions(message.error))
-            means = probe_error_means(message.error)
-        else:
-            try:
-                result = from_wire(DiscoverResult, message.result)
-            except WireError as error:
-                failure = HandshakeFailed("server/discover", str(error))
-                means = Meaning.LEGACY
-            else:
-                if MODERN_VERSION in result.supported_versions:
-                    return [self._opened_modern(result)]
-                failure = HandshakeFailed("server/discover", "no common revision", None, result.supported_versions)
-                legacy = newest_common(result.supported_versions, LEGACY_VERSIONS)
-                means = Meaning.LEGACY if legacy else Meaning.REFUSED
-        if means is Meaning.LEGACY and fallback_allowed:
-            return [Send(self._initialize())]
-        return [self._refused(failure)]
-
-    def _initialize_answered(self, message: Response | ErrorResponse) -> list[ClientEvent]:
-        if isinstance(message, ErrorResponse):
-            if message.error.code == codes.UNSUPPORTED_VERSION and self._probe_was_late:
-                self._probe_was_late = False
-                return [Send(self._discover(Meaning.MODERN_AFTER_ALL))]
-            supported = named_versions(message.error)
-            return [self._refused(HandshakeFailed("initialize", "refused", message.error, supported))]
+        Modern servers may not ask at all, not even for a ping; one that does gets a refusal all the same.
+        """
+        id, method = request.id, request.method
+        if method == "ping" and self._era is not Era.MODERN:
+            return Send(encode_response(id, {}))
+        if self._era is not Era.LEGACY:
+            return _refuse(id, codes.METHOD_NOT_FOUND, f"Method not found: {method}")
+        if id in self._open:
+            return _refuse(id, codes.INVALID_REQUEST, f"Request id {id!r} is in use")
         try:
-            result = from_wire(InitializeResult, message.result)
-        except WireError as error:
-            return [self._refused(HandshakeFailed("initialize", str(error)))]
-        version = result.protocol_version
-        if version not in LEGACY_VERSIONS:
-            return [self._refused(HandshakeFailed("initialize", "no common revision", None, (version,)))]
-        self._enter(Meaning.INITIALIZED, Era.LEGACY, version)
-        return [
-            Send(encode_notification("notifications/initialized")),
-            Opened(Era.LEGACY, version, result.server_info, result.capabilities, result.instructions),
-        ]
+            params = {} if request.params is None else _decode_object(request.params)
+        except MALFORMED as error:
+            return _refuse(id, codes.INVALID_PARAMS, f"Invalid params: {error}")
+        if (why := objection(to_wire(self._capabilities), method, params)) is not None:
+            return Send(encode_error(id, why))
+        if len(self._open) >= _ASKED_AT_ONCE:
+            return _refuse(id, codes.INTERNAL_ERROR, f"More than {_ASKED_AT_ONCE} requests at once")
+        self._open[id] = method
+        return Asked(id, method, params)
 
-    def _opened_modern(self, result: DiscoverResult) -> Opened:
-        self._enter(Meaning.DISCOVERED, Era.MODERN, MODERN_VERSION)
-        info: Implementation | None
+    def _notified(self, message: Notification, line: bytes, now: float | None) -> ClientEvent:
+        if self._era is None:
+            return Ignored(f"{message.method} before the handshake is done", excerpt(line))
+        if (read := READERS.get(message.method)) is None:
+            return Notified(message.method, message.params)
         try:
-            info = from_wire(Implementation, (result.meta or {})[SERVER_INFO])
-        except (KeyError, WireError):  # for display only: its lack or its shape decides nothing
-            info = None
-        return Opened(Era.MODERN, MODERN_VERSION, info, result.capabilities, result.instructions)
+            event: Any = read(message.params or Raw(b"{}"))
+        except MALFORMED as error:
+            return Ignored(f"{message.method}: {error}", excerpt(line))
+        return self._checked(event, line, now)
 
-    def _enter(self, meaning: Meaning, era: Era, version: str) -> None:
-        self._state = advance(self._state, meaning)
-        self._era, self._version = era, version
+    def _checked(self, event: Any, line: bytes, now: float | None) -> ClientEvent:
+        """A notification, if there is what it is about."""
+        match event:
+            case Progressed(id):
+                sent = self._pending.get(id)
+                if sent is None or not sent.progress:
+                    return Ignored(f"progress for {id!r}, which did not ask", excerpt(line))
+                if now is not None and self._timeouts is not None:
+                    self._timeouts.progressed(id, now)
+            case CancelRequested(id, reason):
+                return self._cancelled(id, reason, line)
+            case (
+                Acknowledged(id=int() | str() as about)
+                | ListChanged(listen=int() | str() as about)
+                | ResourceUpdated(listen=int() | str() as about)
+                | TaskUpdated(listen=int() | str() as about)
+            ) if not self._listens(about):
+                return Ignored(f"for subscription {about!r}, which is none", excerpt(line))
+        checked: ClientEvent = event
+        return checked
 
-    def _refused(self, error: HandshakeFailed) -> OpenFailed:
-        self._state = advance(self._state, Meaning.REFUSED)
-        return OpenFailed(error)
+    def _cancelled(self, id: RequestId, reason: str | None, line: bytes) -> ClientEvent:
+        if self._open.pop(id, None) is not None:
+            return CancelRequested(id, reason)
+        # The specification has two words for it: cancellation.mdx wants this, subscriptions.mdx a result.
+        if self._listens(id) and self._settle(id) is not None:
+            return ListenEnded(id, reason)
+        return Ignored(f"cancellation of {id!r}, which is not open", excerpt(line))
+
+    def _listens(self, id: RequestId) -> bool:
+        return (sent := self._pending.get(id)) is not None and sent.method == LISTEN
 
 
-def _reply(id: RequestId, method: str, era: Era | None) -> Send:
-    """The answer to a server's request, in both eras: some servers do not end at EOF while one is open.
+def _read_batch(line: bytes) -> list[Raw] | None:
+    try:
+        return _decode_batch(line)
+    except MALFORMED:
+        return None
 
-    Modern servers may not ask at all, not even for a ping; one that does gets the same refusal.
-    """
-    if method == "ping" and era is not Era.MODERN:
-        return Send(encode_response(id, {}))
-    return Send(encode_error(id, JsonRpcError(codes.METHOD_NOT_FOUND, f"Method not found: {method}")))
+
+def _refuse(id: RequestId, code: int, message: str) -> Send:
+    return Send(encode_error(id, JsonRpcError(code, message)))

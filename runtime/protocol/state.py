@@ -3,12 +3,22 @@
 A handshake is a question (``server/discover`` or ``initialize``) and what its answer *means*:
 
 - an answer that a modern server gives: the connection is open, in the modern era;
-- ``-32022`` to the probe: modern, but no common revision. The server named what it speaks: a legacy revision
-  of ours in that list means ``initialize``, anything else is the end;
+- ``-32022`` to the probe, or a DiscoverResult without a modern revision of ours: the server names what it
+  speaks. A legacy revision of ours in that list is chosen with ``initialize``, the one way to speak it;
+  anything else is the end;
+- ``-32020`` and ``-32021`` to the probe: a modern server that this side cannot satisfy. The end;
 - any other error, a result that is no DiscoverResult, or silence: legacy. Never keyed to one code: TypeScript
-  servers say ``-32601``, Python 1.x servers ``-32602``, others what they like (MCP 2026-07-28, versioning);
-- ``-32022`` to ``initialize`` after a probe that met silence: a slow modern server, which took the probe as
-  its first request after all. It is asked once more.
+  servers say ``-32601``, Python 1.x servers ``-32602``, over HTTP it is what a transport makes of a status;
+- an error to ``initialize`` when no probe has been answered (it met silence, or was left out because the server
+  spoke legacy the last time): perhaps a modern server, whose code for this is its own choice. It is asked
+  ``server/discover``, once.
+
+Sources: MCP 2026-07-28, basic/versioning and basic/transports/stdio: backward compatibility. These say two
+things about ``-32022``: the client "SHOULD select a mutually supported version from the ``supported`` list and
+retry", with an example whose list names 2025-11-25; and a modern error is no reason to "fall back to
+``initialize``". The second forbids to *guess* a legacy server from an error. A server that names a legacy revision
+leaves nothing to guess: it says that it is dual-era, and retrying with that revision is ``initialize``. So do the
+official SDKs for Python, TypeScript and Go.
 """
 
 from __future__ import annotations
@@ -27,8 +37,8 @@ __all__ = [
     "State",
     "advance",
     "named_versions",
-    "newest_common",
     "probe_error_means",
+    "versions_mean",
 ]
 
 
@@ -37,7 +47,7 @@ class State(Enum):
     PROBING = auto()
     """``server/discover`` is out; `initialize` may follow (era ``auto``)."""
     DISCOVERING = auto()
-    """``server/discover`` is out and is the only way: era ``modern``, or the second probe."""
+    """``server/discover`` is out and is the only way: era ``modern``, or `initialize` was refused."""
     INITIALIZING = auto()
     OPEN = auto()
     FAILED = auto()
@@ -83,12 +93,6 @@ def advance(state: State, meaning: Meaning) -> State:
     return TRANSITIONS[state][meaning]
 
 
-def newest_common(supported: Iterable[str], ours: Iterable[str]) -> str | None:
-    """The first of ``ours`` (newest first) that the peer supports too."""
-    theirs = frozenset(supported)
-    return next((version for version in ours if version in theirs), None)
-
-
 def named_versions(error: JsonRpcError) -> tuple[str, ...]:
     """The revisions that an UnsupportedProtocolVersion error names; whatever is no string is passed over."""
     data: Any = error.data
@@ -96,10 +100,18 @@ def named_versions(error: JsonRpcError) -> tuple[str, ...]:
     return tuple(v for v in supported if isinstance(v, str)) if isinstance(supported, list) else ()
 
 
+def versions_mean(supported: Iterable[str]) -> Meaning:
+    """What the revisions that a modern server names say about the way to speak with it."""
+    named = frozenset(supported)
+    if MODERN_VERSION in named:
+        return Meaning.DISCOVERED
+    return Meaning.REFUSED if named.isdisjoint(LEGACY_VERSIONS) else Meaning.LEGACY
+
+
 def probe_error_means(error: JsonRpcError) -> Meaning:
     """What an error in answer to ``server/discover`` says about the server."""
     if error.code not in codes.MODERN_ERRORS:
         return Meaning.LEGACY
-    if error.code == codes.UNSUPPORTED_VERSION and MODERN_VERSION not in named_versions(error):
-        return Meaning.LEGACY if newest_common(named_versions(error), LEGACY_VERSIONS) else Meaning.REFUSED
+    if error.code == codes.UNSUPPORTED_VERSION and versions_mean(named_versions(error)) is Meaning.LEGACY:
+        return Meaning.LEGACY
     return Meaning.REFUSED

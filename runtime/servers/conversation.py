@@ -21,7 +21,7 @@ from runtime.protocol import (
     ClientConnection,
     ClientEvent,
     Failed,
-    Notified,
+    ListChanged,
     Opened,
     OpenFailed,
     Progressed,
@@ -186,5 +186,5 @@ class Conversation:
             case Opened() | OpenFailed():
                 self._opened = event
                 self._handshake_over.set()
-            case Notified("notifications/tools/list_changed"):
+            case ListChanged("tools"):
                 self.tools_changed.set()

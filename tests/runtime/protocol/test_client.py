@@ -444,9 +444,10 @@ def test_progress_reaches_the_request_that_asked_for_it(opened):
 
 
 @BOTH
-def test_other_notifications_are_passed_on(opened):
-    [event] = opened().receive(line(method="notifications/tools/list_changed"))
-    assert event == Notified("notifications/tools/list_changed", None)
+def test_notifications_that_are_not_known_are_passed_on(opened):
+    [event] = opened().receive(line(method="notifications/weather", params={"rain": 1}))
+    assert isinstance(event, Notified)
+    assert (event.method, bytes(event.params)) == ("notifications/weather", b'{"rain": 1}')
 
 
 def test_notifications_before_the_handshake_are_ignored():
