@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, final
 
-from attrs import define, field
+from attrs import define, field, fields, has
 
 from actors import Refusal
 
 if TYPE_CHECKING:
-    from runtime.protocol import JsonRpcError
+    from runtime.protocol import Era, JsonRpcError
 
 _STDERR_SHOWN = 5
+_STDERR_FOLLOWS = "; the last lines of its stderr:"
 
 
 class Sent(Enum):
@@ -124,7 +125,7 @@ def _last_lines(stderr: Sequence[str]) -> str:
     if not stderr:
         return ""
     shown = "".join(f"\n  | {line}" for line in stderr[-_STDERR_SHOWN:])
-    return f"; the last lines of its stderr:{shown}"
+    return f"{_STDERR_FOLLOWS}{shown}"
 
 
 class StartFailed(ServerFailed):
@@ -396,3 +397,57 @@ class NameTaken(GreenroomError):
 
     def __str__(self) -> str:
         return f"there is a server {self.server!r} already; choose another name, or stop and reload that one"
+
+
+# -- what a JSON-RPC peer is told (P4)
+
+_CODES: Mapping[type[BaseException], int] = {
+    ServerNotFound: -32602,
+    ToolNotFound: -32602,
+    InvalidArguments: -32602,
+    # Our own, outside of what JSON-RPC reserves (-32768 to -32000).
+    CallInterrupted: -31001,
+    CallTimedOut: -31002,
+    CallRefused: -31003,
+    InvalidAnswer: -31004,
+    ServerStopped: -31005,
+    ServerEjected: -31006,
+    ServerFailed: -31007,
+    RuntimeClosed: -31008,
+}
+
+
+def json_rpc_error(error: BaseException, era: Era | None) -> JsonRpcError:
+    """Say an exception to a JSON-RPC peer that speaks ``era``; None is one that has not said yet.
+
+    An answer of a server behind us stays what it is. An error of the runtime is told with its class and its simple
+    fields as ``data``, so that a program need not read the message. Anything else is told as an internal error and
+    nothing more, for its text may say what is nobody's business.
+    """
+    from runtime.protocol import Era, JsonRpcError, MissingCapability, codes
+
+    match error:
+        case ServerError():
+            return error.error
+        case MissingCapability() if era is Era.LEGACY:
+            return JsonRpcError(codes.INVALID_REQUEST, str(error))
+        case MissingCapability():
+            data = {"requiredCapabilities": error.required}
+            return JsonRpcError(codes.MISSING_CLIENT_CAPABILITY, str(error), data)
+        case GreenroomError():
+            found = (code for cls in type(error).__mro__ if (code := _CODES.get(cls)) is not None)
+            message = str(error).partition("\n")[0].removesuffix(_STDERR_FOLLOWS)  # its stderr is not theirs to read
+            return JsonRpcError(next(found, codes.INTERNAL_ERROR), message, _told(error))
+        case _:
+            return JsonRpcError(codes.INTERNAL_ERROR, "Internal error")
+
+
+def _told(error: GreenroomError) -> dict[str, str | int | float]:
+    told: dict[str, str | int | float] = {"error": type(error).__name__}
+    for each in fields(type(error)) if has(type(error)) else ():
+        value = getattr(error, each.name)
+        if isinstance(value, Enum):
+            value = value.value
+        if isinstance(value, str | int | float):
+            told[each.name] = value
+    return told

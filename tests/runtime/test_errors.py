@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from runtime.errors import (
     CallInterrupted,
     CallTimedOut,
     CommandNotFound,
+    GreenroomError,
     HandshakeRefused,
     NotSupported,
     RequiredToolsMissing,
     Sent,
     ServerEjected,
+    ServerError,
     ServerExited,
     ServerFailed,
     ServersNotReady,
     StartTimedOut,
     StdoutNoise,
     in_short,
+    json_rpc_error,
 )
+from runtime.protocol import Era, JsonRpcError, MissingCapability, codes, encode_error
 
 STDERR = tuple(f"line {n}" for n in range(9))
 FAILURES = [
@@ -69,3 +74,63 @@ def test_what_is_not_ready_is_told_one_by_one():
 
 def test_any_exception_has_a_short_form_of_one_line():
     assert in_short(ValueError("one\ntwo")) == "ValueError: one"
+
+
+# -- what a JSON-RPC peer is told
+
+
+def errors() -> list[type[GreenroomError]]:
+    """Return all errors of ours that can be raised."""
+    found, families = [], [GreenroomError]
+    while families:
+        children = families.pop().__subclasses__()
+        found += [child for child in children if child.__module__ == "runtime.errors"]
+        families += children
+    return [cls for cls in found if getattr(cls, "__final__", False)]
+
+
+def example(cls: type[GreenroomError]) -> GreenroomError:
+    """Return one of these with something in each of its fields."""
+    given = {
+        "error": JsonRpcError(-32000, "theirs"),
+        "sent": Sent.UNKNOWN,
+        "known": ["a"],
+        "stderr": ["said in confidence"],
+        "causes": {},
+        "seconds": 1.0,
+        "period": 1.0,
+        "intensity": 1,
+        "samples": (),
+    }
+    values = {each.alias: given.get(each.alias, "x") for each in attrs.fields(cls) if each.init}
+    return cls(**values)
+
+
+@pytest.mark.parametrize("cls", errors(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("era", [*Era, None])
+def test_every_error_of_ours_has_a_code_that_is_ours_to_give_and_can_be_told(cls, era):
+    told = json_rpc_error(example(cls), era)
+    encode_error(1, told)
+    if cls is ServerError:
+        assert told == JsonRpcError(-32000, "theirs")
+        return
+    assert told.code in (codes.INVALID_PARAMS, codes.INTERNAL_ERROR) or not -32768 <= told.code <= -32000
+    assert told.data["error"] == cls.__name__
+    assert "confidence" not in str(told)
+    assert "confidence" not in str(told.data)
+
+
+def test_a_late_calls_data_say_what_its_text_says():
+    told = json_rpc_error(CallTimedOut("s", "t", Sent.UNKNOWN, 2.5, "ready"), Era.MODERN)
+    assert (told.data["server"], told.data["sent"], told.data["seconds"]) == ("s", "unknown", 2.5)
+
+
+def test_a_missing_capability_has_a_code_in_the_era_that_knows_it():
+    missing = MissingCapability("roots/list", {"roots": {}})
+    assert json_rpc_error(missing, Era.LEGACY).code == codes.INVALID_REQUEST
+    modern = json_rpc_error(missing, Era.MODERN)
+    assert (modern.code, modern.data) == (codes.MISSING_CLIENT_CAPABILITY, {"requiredCapabilities": {"roots": {}}})
+
+
+def test_what_is_no_error_of_ours_is_told_without_its_words():
+    assert json_rpc_error(OSError("/home/somebody"), Era.MODERN) == JsonRpcError(codes.INTERNAL_ERROR, "Internal error")
