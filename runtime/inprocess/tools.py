@@ -133,7 +133,7 @@ def _explain(tool: str, problem: str) -> str:
 def _is_protocol_value(value: Any) -> TypeIs[Any]:
     """Whether it is, or is a type of, MCP's own: then what it says is what is sent."""
     cl = value if isinstance(value, type) else type(value)
-    return cl.__module__ == "runtime.protocol.messages"
+    return cl.__module__.startswith("runtime.protocol.messages.")
 
 
 def text_result(text: str, *, is_error: bool = False) -> dict[str, Any]:

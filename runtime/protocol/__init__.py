@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import codes as codes
+from .messages import __all__ as _MESSAGES
 
 if TYPE_CHECKING:
     from .client import ClientConnection as ClientConnection
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from .client_events import ListChanged as ListChanged
     from .client_events import ListenEnded as ListenEnded
     from .client_events import Logged as Logged
-    from .client_events import OpenFailed as OpenFailed
     from .client_events import Opened as Opened
+    from .client_events import OpenFailed as OpenFailed
     from .client_events import Progressed as Progressed
     from .client_events import ResourceUpdated as ResourceUpdated
     from .client_events import TaskCreated as TaskCreated
@@ -54,26 +55,7 @@ if TYPE_CHECKING:
     from .jsonrpc import encode_notification as encode_notification
     from .jsonrpc import encode_request as encode_request
     from .jsonrpc import encode_response as encode_response
-    from .messages import AudioContent as AudioContent
-    from .messages import CallToolResult as CallToolResult
-    from .messages import Cancelled as Cancelled
-    from .messages import ClientCapabilities as ClientCapabilities
-    from .messages import ContentBlock as ContentBlock
-    from .messages import DiscoverResult as DiscoverResult
-    from .messages import EmbeddedResource as EmbeddedResource
-    from .messages import ImageContent as ImageContent
-    from .messages import Implementation as Implementation
-    from .messages import InitializeResult as InitializeResult
-    from .messages import ListsCapability as ListsCapability
-    from .messages import ListToolsResult as ListToolsResult
-    from .messages import Progress as Progress
-    from .messages import ResourceContents as ResourceContents
-    from .messages import ResourceLink as ResourceLink
-    from .messages import ServerCapabilities as ServerCapabilities
-    from .messages import TextContent as TextContent
-    from .messages import Tool as Tool
-    from .messages import ToolAnnotations as ToolAnnotations
-    from .messages import UnknownContent as UnknownContent
+    from .messages import *  # noqa: F403
     from .server import LOG_LEVELS as LOG_LEVELS
     from .server import CacheHint as CacheHint
     from .server import CancelRequested as CancelRequested
@@ -87,6 +69,7 @@ if TYPE_CHECKING:
     from .versions import Era as Era
     from .versions import EraChoice as EraChoice
     from .wire import from_wire as from_wire
+    from .wire import items_from_wire as items_from_wire
     from .wire import result_from_wire as result_from_wire
     from .wire import to_wire as to_wire
     from .wire import warm_up as warm_up
@@ -107,18 +90,13 @@ _ROOMS = {
         "Body ErrorResponse JsonRpcError Message Notification Request RequestId Response decode encode_error "
         "encode_notification encode_request encode_response"
     ),
-    "messages": (
-        "AudioContent CallToolResult Cancelled ClientCapabilities ContentBlock DiscoverResult EmbeddedResource "
-        "ImageContent Implementation InitializeResult ListsCapability ListToolsResult Progress ResourceContents "
-        "ResourceLink ServerCapabilities TextContent Tool ToolAnnotations UnknownContent"
-    ),
     "server": "CacheHint CancelRequested LOG_LEVELS LevelSet ServerConnection ServerEvent",
     "server_state": "ServerState",
     "state": "State",
     "versions": "LEGACY_VERSIONS MODERN_VERSION Era EraChoice",
-    "wire": "from_wire result_from_wire to_wire warm_up",
+    "wire": "from_wire items_from_wire result_from_wire to_wire warm_up",
 }
-_HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()} | dict.fromkeys(_MESSAGES, "messages")
 __all__ = ["codes", *_HOMES]
 
 
