@@ -23,7 +23,7 @@ from runtime.value import Value
 
 from . import codes
 from .errors import InvalidMessage, LocalProtocolError, MissingCapability, excerpt
-from .events import Answered, Asked, Failed, Ignored, Notified, Send
+from .events import Answered, Asked, CancelRequested, Failed, Ignored, Notified, Send
 from .jsonrpc import (
     MALFORMED,
     Body,
@@ -54,7 +54,7 @@ from .versions import (
     Era,
 )
 
-__all__ = ["LOG_LEVELS", "CacheHint", "CancelRequested", "LevelSet", "ServerConnection", "ServerEvent"]
+__all__ = ["LOG_LEVELS", "CacheHint", "LevelSet", "ServerConnection", "ServerEvent"]
 
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """By severity, the least first (RFC 5424)."""
@@ -63,14 +63,6 @@ MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 """What may be answered with ``input_required`` (MCP 2026-07-28, multi round-trip requests)."""
 
 Kind: TypeAlias = Literal["tools", "prompts", "resources"]
-
-
-@frozen(repr=False)
-class CancelRequested(Value):
-    """The client no longer waits for this request: stop the work. Nothing more is sent for it."""
-
-    id: RequestId
-    reason: str | None
 
 
 @frozen(repr=False)
