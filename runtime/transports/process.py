@@ -29,7 +29,7 @@ from attrs import define, field, frozen
 
 from . import proc
 
-__all__ = ["Child", "CommandUnusable", "ExitStatus", "ProcessesUnsupported", "spawn"]
+__all__ = ["Child", "CommandUnusable", "ExitStatus", "ProcessesUnsupported", "spawn", "spawn_logged", "verify"]
 
 _DEATH = 5.0  # seconds that a process has to die of SIGKILL; longer means that it hangs in the kernel
 
@@ -84,7 +84,6 @@ class ProcessesUnsupported(Exception):
         )
 
 
-@trio.lowlevel.enable_ki_protection
 def spawn(
     argv: Sequence[str], env: Mapping[str, str], cwd: str | os.PathLike[str] | None, mark: str = ""
 ) -> tuple["Child", int, int, int]:
@@ -94,26 +93,58 @@ def spawn(
     other child finds in its environment, as in ``NAME=value``: whoever carries it belongs to this child. Raises
     `CommandUnusable`, then nothing is left of the attempt, and `ProcessesUnsupported`.
     """
+    child, (stdin, stdout, stderr) = _spawn(argv, env, cwd, mark, outputs=2)
+    return child, stdin, stdout, stderr
+
+
+def spawn_logged(
+    argv: Sequence[str], env: Mapping[str, str], cwd: str | os.PathLike[str] | None, mark: str = ""
+) -> tuple["Child", int, int]:
+    """Does as `spawn` does, with a single pipe for both outputs: what it writes there stays in its order."""
+    child, (stdin, output) = _spawn(argv, env, cwd, mark, outputs=1)
+    return child, stdin, output
+
+
+@trio.lowlevel.enable_ki_protection
+def _spawn(
+    argv: Sequence[str], env: Mapping[str, str], cwd: str | os.PathLike[str] | None, mark: str, *, outputs: int
+) -> tuple["Child", list[int]]:
     if not hasattr(os, "waitid"):
         raise ProcessesUnsupported(sys.platform)
-    ends: list[int] = []
+    ours: list[int] = []
+    theirs: list[int] = []
     try:
-        for _ in range(3):
-            ends += os.pipe()
-        stdin, our_stdin, our_stdout, stdout, our_stderr, stderr = ends
-        for end in (our_stdin, our_stdout, our_stderr):
+        for number in range(1 + outputs):
+            reading, writing = os.pipe()
+            ours.append(reading if number else writing)
+            theirs.append(writing if number else reading)
+        for end in ours:
             os.set_blocking(end, False)
+        stdin, stdout, stderr = theirs[0], theirs[1], theirs[-1]
         process = subprocess.Popen(
             argv, stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd, start_new_session=True
         )
     except (OSError, ValueError) as error:
-        for end in ends:
+        for end in ours + theirs:
             os.close(end)
         place = None if cwd is None else os.fspath(cwd)
         raise CommandUnusable(argv[0], _why_not(error, argv[0], place), place) from error
-    for end in (stdin, stdout, stderr):
+    for end in theirs:
         os.close(end)
-    return Child(process, os.fsencode(mark)), our_stdin, our_stdout, our_stderr
+    return Child(process, os.fsencode(mark)), ours
+
+
+def verify(argv: Sequence[str], env: Mapping[str, str], cwd: str | os.PathLike[str] | None) -> None:
+    """Sees whether there is a program to start, before anything is done for it. Raises `CommandUnusable`."""
+    command, place = argv[0], None if cwd is None else os.fspath(cwd)
+    here = [command] if os.path.dirname(command) else [os.path.join(at, command) for at in os.get_exec_path(env)]
+    paths = [path for path in (os.path.join(place or "", path) for path in here) if os.path.exists(path)]
+    if (place is None or os.path.isdir(place)) and any(
+        os.path.isfile(path) and os.access(path, os.X_OK) for path in paths
+    ):
+        return
+    error = PermissionError(errno.EACCES, command) if paths else FileNotFoundError(errno.ENOENT, command)
+    raise CommandUnusable(command, _why_not(error, command, place), place) from error
 
 
 @final
@@ -153,15 +184,16 @@ class Child:
                 if os.getpgid(pid) != self.pid:
                     proc.signal_checked(pid, number, self._belongs)
 
-    async def end(self, patience: float) -> None:
+    async def end(self, patience: float, *, listens: bool = True) -> None:
         """Sees the group to its end: waits, SIGTERM, waits, SIGKILL; each wait at most `patience` seconds.
 
-        The caller has closed the child's stdin and keeps its outputs drained. Afterwards, a cancellation
-        included (it cuts the patience short), nothing of the group is left but its leader's id; see `reap`.
+        One that does not listen to its stdin gets SIGTERM at once. The caller has closed the child's stdin and keeps
+        its outputs drained. Afterwards, a cancellation included (it cuts the patience short), nothing of the group is
+        left but its leader's id; see `reap`.
         """
         gone = False
         try:
-            gone = await self._gone_within(patience)
+            gone = await self._gone_within(patience if listens else 0)
             if not gone:
                 self.send_signal(signal.SIGTERM)
                 gone = await self._gone_within(patience)
@@ -187,6 +219,10 @@ class Child:
                     await proc.wait_gone(pid, self._belongs)
             return True
         return False
+
+    def members(self) -> list[int]:
+        """The child and who belongs to it, as far as they live."""
+        return [*([] if self.exited else [self.pid]), *self._others()]
 
     def _others(self) -> list[int]:
         """Who belongs to the child besides itself, and lives."""

@@ -21,8 +21,9 @@ from runtime.tasks import beside
 
 from . import Transport
 from .environment import MARKER_VARIABLE, Marker
-from .framing import LINE_LIMIT, NOISE_BUDGET, LineFraming, Noise, Tail
+from .framing import LINE_LIMIT, NOISE_BUDGET, LineFraming, Noise
 from .guard import Guard
+from .log import CHUNK, CHUNKS, FLOOD_PAUSE, LogPipe
 from .process import Child, CommandUnusable, ExitStatus, ProcessesUnsupported, spawn
 
 __all__ = [
@@ -37,10 +38,6 @@ __all__ = [
 
 STOP_TIMEOUT = 2.0
 OUTGOING_LIMIT = 4 * 1024 * 1024
-
-_CHUNK = 65536  # bytes in one read: what a pipe holds
-_CHUNKS = 16  # reads in a row before others have their turn
-_FLOOD_PAUSE = 0.001  # seconds between reads of a full pipe that nobody waits for: 64 MB/s, then its source waits
 
 
 @final
@@ -95,8 +92,8 @@ async def open_stdio(
     if guard is not None:
         guard.watch(child.pid)
     framing = LineFraming(line_limit, noise_budget)
-    transport = StdioTransport(child, stdin, stdout, stderr, guard, stop_timeout, outgoing_limit, framing)
-    async with beside(transport._write, transport._drain_stderr):
+    transport = StdioTransport(child, stdin, stdout, LogPipe(stderr), guard, stop_timeout, outgoing_limit, framing)
+    async with beside(transport._write, transport._stderr.drain):
         try:
             yield transport
         finally:
@@ -112,12 +109,11 @@ class StdioTransport(Transport):
     _child: Child
     _stdin: int
     _stdout: int
-    _stderr: int
+    _stderr: LogPipe
     _guard: Guard | None
     _stop_timeout: float
     _outgoing_limit: int
     _framing: LineFraming
-    _tail: Tail = field(factory=Tail, init=False)
     _received: deque[bytes] = field(factory=deque, init=False)  # of a batch that `receive` has begun
     _ended: bool = field(default=False, init=False)  # end of stdout
     _outgoing: list[bytes] = field(factory=list, init=False)  # not yet taken by the writer
@@ -145,19 +141,14 @@ class StdioTransport(Transport):
 
     def stderr_tail(self) -> tuple[str, ...]:
         """The last lines of stderr, at most 200, each cut at 2000 bytes."""
-        if not self._closed.is_set():
-            self._read_stderr_out()
-        return self._tail.lines
+        return self._stderr.lines()
 
     def statistics(self) -> StdioStatistics:
         return StdioStatistics(self._queued, len(self._senders))
 
     async def wait_exit(self) -> ExitStatus:
         """Waits until the process has ended; what it wrote to stderr before is then in `stderr_tail`."""
-        status = await self._child.wait_exit()
-        if not self._closed.is_set():
-            self._read_stderr_out()
-        return status
+        return await self._child.wait_exit()
 
     def kill(self) -> None:
         """SIGKILL to the whole group, now."""
@@ -281,9 +272,9 @@ class StdioTransport(Transport):
 
     def _read_stdout(self) -> list[bytes]:
         messages: list[bytes] = []
-        for _ in range(_CHUNKS):
+        for _ in range(CHUNKS):
             try:
-                data = os.read(self._stdout, _CHUNK)
+                data = os.read(self._stdout, CHUNK)
             except BlockingIOError:
                 break
             messages += self._framing.feed(data)
@@ -291,37 +282,9 @@ class StdioTransport(Transport):
                 self._ended = True
                 self._framing.finish()
                 break
-            if len(data) < _CHUNK or self._framing.failure is not None:
+            if len(data) < CHUNK or self._framing.failure is not None:
                 break
         return messages
-
-    # stderr
-
-    async def _drain_stderr(self) -> None:
-        with suppress(trio.ClosedResourceError):
-            while True:
-                await trio.lowlevel.wait_readable(self._stderr)
-                if self._closed.is_set() or (size := self._read_stderr()) == 0:
-                    return
-                if size == _CHUNK:
-                    await trio.sleep(_FLOOD_PAUSE)
-                    if self._closed.is_set():
-                        return
-
-    def _read_stderr(self) -> int:
-        """Reads once; the number of bytes, 0 at the end, -1 where there is nothing now."""
-        try:
-            data = os.read(self._stderr, _CHUNK)
-        except BlockingIOError:
-            return -1
-        self._tail.feed(data)
-        return len(data)
-
-    def _read_stderr_out(self) -> None:
-        """Reads what is there by now, though no flood for ever."""
-        for _ in range(_CHUNKS):
-            if self._read_stderr() <= 0:
-                return
 
     # The end
 
@@ -341,10 +304,9 @@ class StdioTransport(Transport):
             if self._guard is not None:
                 self._guard.release(self.pid)
             self._child.reap()
-            self._read_stderr_out()
-            for descriptor in (self._stdout, self._stderr):
-                trio.lowlevel.notify_closing(descriptor)
-                os.close(descriptor)
+            self._stderr.close()
+            trio.lowlevel.notify_closing(self._stdout)
+            os.close(self._stdout)
             self._closed.set()
 
     def _close_stdin(self) -> None:
@@ -359,8 +321,8 @@ class StdioTransport(Transport):
         while True:
             await trio.lowlevel.wait_readable(self._stdout)
             with suppress(BlockingIOError):
-                size = len(os.read(self._stdout, _CHUNK))
+                size = len(os.read(self._stdout, CHUNK))
                 if size == 0:
                     return
-                if size == _CHUNK:
-                    await trio.sleep(_FLOOD_PAUSE)
+                if size == CHUNK:
+                    await trio.sleep(FLOOD_PAUSE)

@@ -6,7 +6,15 @@ import pytest
 import trio
 
 from runtime.transports import process
-from runtime.transports.process import Child, CommandUnusable, ExitStatus, ProcessesUnsupported, spawn
+from runtime.transports.process import (
+    Child,
+    CommandUnusable,
+    ExitStatus,
+    ProcessesUnsupported,
+    spawn,
+    spawn_logged,
+    verify,
+)
 
 
 def close(*descriptors: int) -> None:
@@ -151,6 +159,49 @@ def test_a_command_that_cannot_start_says_why_and_leaves_nothing(command, tmp_pa
     assert failure.value.command == argv[0]
     assert failure.value.reason == reason
     assert str(failure.value).endswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("argv", "cwd", "reason"),
+    [
+        (["no-such-command"], None, "no such command on its PATH"),
+        (["/no/such/command"], None, "no such command"),
+        (["./no-such-command"], "/", "no such command"),
+        (["/"], None, "it is a directory"),
+        (["/etc/passwd"], None, "it is not executable"),
+        (["true"], "/no/such/directory", "the directory to run it in does not exist"),
+    ],
+)
+def test_what_cannot_be_a_command_is_known_before_the_start(command, argv, cwd, reason):
+    with pytest.raises(CommandUnusable) as failure:
+        verify(argv, command.env, cwd)
+    assert failure.value.reason == reason
+
+
+def test_what_can_be_a_command_passes(command, tmp_path):
+    (tmp_path / "server").write_text("#!/bin/sh\n")
+    (tmp_path / "server").chmod(0o755)
+    verify(["true"], command.env, None)
+    verify(["./server"], command.env, tmp_path)
+    verify([str(tmp_path / "server")], command.env, None)
+
+
+async def test_a_child_that_is_logged_writes_both_outputs_in_their_order(command):
+    child, stdin, log = spawn_logged(["sh", "-c", "echo one; echo two >&2; echo three; cat"], command.env, None)
+    os.write(stdin, b"four\n")
+    os.close(stdin)
+    with trio.fail_after(10):
+        assert await child.wait_exit() == ExitStatus(code=0)
+    assert os.read(log, 100) == b"one\ntwo\nthree\nfour\n"
+    child.reap()
+    os.close(log)
+
+
+async def test_an_end_of_one_that_does_not_listen_begins_with_sigterm(start):
+    child = start("sleep", "1000")
+    with trio.fail_after(10):
+        await child.end(1000, listens=False)
+    assert child.exited == ExitStatus(signal=15)
 
 
 def test_a_spawn_without_descriptors_left_leaves_none_open(command, monkeypatch):

@@ -86,7 +86,7 @@ async def test_what_stderr_holds_is_in_the_tail_at_once(command):
         async with open_stdio(command.python(COMPLAINS_WHEN_TOLD)) as transport:
             await transport.receive()
             os.kill(transport.pid, signal.SIGUSR1)
-            assert select.select([transport._stderr], [], [], 10)[0]  # nothing of Trio's runs meanwhile
+            assert select.select([transport._stderr.descriptor], [], [], 10)[0]  # nothing of Trio's runs meanwhile
             assert transport.stderr_tail() == ("last words",)
 
 
