@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .errors import WireError as WireError
     from .events import Answered as Answered
     from .events import Asked as Asked
+    from .events import CancelRequested as CancelRequested
     from .events import Failed as Failed
     from .events import Ignored as Ignored
     from .events import Notified as Notified
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from .messages import *  # noqa: F403
     from .server import LOG_LEVELS as LOG_LEVELS
     from .server import CacheHint as CacheHint
-    from .server import CancelRequested as CancelRequested
     from .server import LevelSet as LevelSet
     from .server import ServerConnection as ServerConnection
     from .server import ServerEvent as ServerEvent
@@ -77,20 +77,20 @@ if TYPE_CHECKING:
 _ROOMS = {
     "client": "ClientConnection",
     "client_events": (
-        "Acknowledged ClientEvent ElicitationCompleted InputRequest InputRequired Invalid ListChanged ListenEnded Logged "
-        "OpenFailed Opened Progressed ResourceUpdated TaskCreated TaskUpdated TimedOut"
+        "Acknowledged ClientEvent ElicitationCompleted InputRequest InputRequired Invalid ListChanged ListenEnded "
+        "Logged OpenFailed Opened Progressed ResourceUpdated TaskCreated TaskUpdated TimedOut"
     ),
     "client_paging": "Paging",
     "errors": (
         "HandshakeFailed InvalidMessage LocalProtocolError MissingCapability ProtocolError UnexpectedResultType "
         "WireError"
     ),
-    "events": "Answered Asked Failed Ignored Notified Send",
+    "events": "Answered Asked CancelRequested Failed Ignored Notified Send",
     "jsonrpc": (
         "Body ErrorResponse JsonRpcError Message Notification Request RequestId Response decode encode_error "
         "encode_notification encode_request encode_response"
     ),
-    "server": "CacheHint CancelRequested LOG_LEVELS LevelSet ServerConnection ServerEvent",
+    "server": "CacheHint LOG_LEVELS LevelSet ServerConnection ServerEvent",
     "server_state": "ServerState",
     "state": "State",
     "versions": "LEGACY_VERSIONS MODERN_VERSION Era EraChoice",

@@ -11,7 +11,7 @@ are *open* until answered here or cancelled there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from attrs import define, field
@@ -36,7 +36,7 @@ from .client_handshake import Handshake
 from .client_notifications import READERS
 from .client_results import LISTEN, params_of, plainly_complete, read_result
 from .client_timeouts import Timeouts
-from .errors import InvalidMessage, LocalProtocolError, excerpt
+from .errors import InvalidMessage, LocalProtocolError, WireError, excerpt
 from .events import Answered, Asked, CancelRequested, Failed, Ignored, Notified, Send
 from .jsonrpc import (
     MALFORMED,
@@ -60,6 +60,9 @@ from .messages import ClientCapabilities, Implementation
 from .state import State
 from .versions import CLIENT_CAPABILITIES, TASKS, Era, EraChoice
 from .wire import to_wire
+
+if TYPE_CHECKING:
+    from .messages import CompletionReference, Part, SubscriptionFilter
 
 __all__ = ["ClientConnection"]
 
@@ -267,7 +270,7 @@ class ClientConnection:
 
     def complete(
         self,
-        ref: Mapping[str, Any],
+        ref: CompletionReference | Mapping[str, Any],
         name: str,
         value: str,
         known: Mapping[str, str] | None = None,
@@ -277,11 +280,10 @@ class ClientConnection:
         """``completion/complete`` for the argument ``name``, typed as far as ``value``. Raises as `request`.
 
         Args:
-            ref: whose argument it is, in wire names: ``{"type": "ref/prompt", "name": ...}`` or
-                ``{"type": "ref/resource", "uri": ...}``.
+            ref: whose argument it is, as a value or in wire names.
             known: the arguments that are settled already (2025-06-18 and later).
         """
-        params: dict[str, Any] = {"ref": ref, "argument": {"name": name, "value": value}}
+        params: dict[str, Any] = {"ref": _wire(ref), "argument": {"name": name, "value": value}}
         if known:
             params["context"] = {"arguments": known}
         return self.request("completion/complete", params, meta=meta)
@@ -318,18 +320,19 @@ class ClientConnection:
         self._only(Era.LEGACY, "resources/unsubscribe", "cancel what listens")
         return self.request("resources/unsubscribe", {"uri": uri})
 
-    def listen(self, filter: Mapping[str, Any]) -> tuple[RequestId, bytes]:
+    def listen(self, filter: SubscriptionFilter | Mapping[str, Any]) -> tuple[RequestId, bytes]:
         """``subscriptions/listen``, answered only when it ends: by `ListenEnded` or `Failed`, or by `cancel`.
 
         Args:
-            filter: a SubscriptionFilter in wire names; ``taskIds`` declares the tasks extension.
+            filter: what to hear of, as a value or in wire names; tasks in it declare their extension.
         Raises:
             LocalProtocolError: also in the legacy era, where servers tell of changed lists unasked and `subscribe`
                 is for resources.
         """
         self._only(Era.MODERN, LISTEN, "subscribe")
-        meta = self._declaring_tasks(None) if filter.get("taskIds") else None
-        return self.request(LISTEN, {"notifications": filter}, meta=meta)
+        wanted = _wire(filter)
+        meta = self._declaring_tasks(None) if wanted.get("taskIds") else None
+        return self.request(LISTEN, {"notifications": wanted}, meta=meta)
 
     def get_task(self, task_id: str) -> tuple[RequestId, bytes]:
         """``tasks/get`` of the extension: how a task is, and its result in the end.
@@ -560,7 +563,7 @@ class ClientConnection:
             return Notified(message.method, message.params)
         try:
             event: Any = read(message.params or Raw(b"{}"))
-        except MALFORMED as error:
+        except (*MALFORMED, WireError) as error:
             return Ignored(f"{message.method}: {error}", excerpt(line))
         return self._checked(event, line, now)
 
@@ -595,6 +598,10 @@ class ClientConnection:
 
     def _listens(self, id: RequestId) -> bool:
         return (sent := self._pending.get(id)) is not None and sent.method == LISTEN
+
+
+def _wire(value: Part | Mapping[str, Any]) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else to_wire(value)
 
 
 def _read_batch(line: bytes) -> list[Raw] | None:

@@ -6,15 +6,17 @@ A raw ``params`` or ``result`` is what came, whole, for whoever reads more of it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Raw
 
 from .errors import HandshakeFailed, WireError
 from .events import Answered, Asked, CancelRequested, Event, Failed, Ignored, Notified, Send
 from .jsonrpc import RequestId
-from .messages import Implementation, ServerCapabilities
 from .versions import Era
+
+if TYPE_CHECKING:
+    from .messages import Implementation, ServerCapabilities, SubscriptionFilter
 
 __all__ = [
     "Acknowledged",
@@ -139,10 +141,10 @@ class ElicitationCompleted(Event, frozen=True):
 
 
 class Acknowledged(Event, frozen=True):
-    """A subscription stands, for as much of its filter as the server can: ``filter``, in wire names."""
+    """A subscription stands, for as much of what was asked for as the server can: ``filter``."""
 
     id: RequestId
-    filter: Mapping[str, Any]
+    filter: SubscriptionFilter
 
 
 class ListenEnded(Event, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Raw
 
+from . import messages
 from .client_events import (
     Acknowledged,
     ElicitationCompleted,
@@ -21,6 +22,7 @@ from .client_events import (
 from .events import CancelRequested, Event
 from .jsonrpc import RequestId
 from .versions import SUBSCRIPTION_ID
+from .wire import from_wire
 
 __all__ = ["READERS"]
 
@@ -113,7 +115,7 @@ def _acknowledged(params: Raw) -> Acknowledged:
     found = _decode_acknowledged(params)
     if found.listen is None:
         raise msgspec.ValidationError(f"Object missing required field `{SUBSCRIPTION_ID}` - at `$._meta`")
-    return Acknowledged(found.listen, found.notifications)
+    return Acknowledged(found.listen, from_wire(messages.SubscriptionFilter, found.notifications))
 
 
 def _task(params: Raw) -> TaskUpdated:
@@ -133,4 +135,4 @@ READERS: Final[Mapping[str, Callable[[Raw], Event]]] = {
     "notifications/subscriptions/acknowledged": _acknowledged,
     "notifications/tasks": _task,
 }
-"""Reads the params of a notification. Each may raise what msgspec raises for JSON that is not as it must be."""
+"""Reads the params of a notification. Each may raise `WireError`, and what msgspec raises for what is not as it must be."""
