@@ -5,12 +5,22 @@ a module of its own (``stdio``, ``memory``, ...), imported by whoever opens it.
 """
 
 from abc import abstractmethod
-from typing import final
+from typing import Final, final
 
 import trio
 from attrs import define
 
-__all__ = ["LineTooLong", "NoiseBudgetSpent", "Transport"]
+__all__ = ["NOT_SENT", "NO_ANSWER", "LineTooLong", "NoiseBudgetSpent", "Transport", "Unauthorized", "Unreachable"]
+
+NOT_SENT: Final = 1
+"""Code of the error that a transport over HTTP receives for a request which never left: it did not run.
+
+An HTTP error without a JSON-RPC error in its body has its status for a code; both kinds have a ``reason`` or a
+``status`` in their ``data``.
+"""
+
+NO_ANSWER: Final = 2
+"""Code of the error for a request whose answer was lost or never came: nobody knows whether it ran."""
 
 
 class Transport(trio.abc.Channel[bytes]):
@@ -89,3 +99,34 @@ class NoiseBudgetSpent(trio.BrokenResourceError):
             f"more than {self.budget} lines in a row that are no JSON-RPC messages, the last one {last!r}; "
             "a server must write its log to stderr, not to stdout"
         )
+
+
+@final
+@define(repr=False)
+class Unreachable(trio.BrokenResourceError):
+    """Nobody has answered at that address yet: the name is unknown, the connection refused, TLS failed.
+
+    Not raised once the server has been reached; then the request alone fails, with `NOT_SENT`.
+    """
+
+    where: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.where} cannot be reached: {self.reason}"
+
+
+@final
+@define(repr=False)
+class Unauthorized(trio.BrokenResourceError):
+    """The server wants (other) credentials: it answered 401, or 403 before it had answered anything else.
+
+    `challenge` is its ``WWW-Authenticate`` header, where it sent one (RFC 9110, 11.6.1).
+    """
+
+    status: int
+    challenge: str | None
+
+    def __str__(self) -> str:
+        told = "" if self.challenge is None else f", and asks for {self.challenge[:200]!r}"
+        return f"the server refused with HTTP {self.status}{told}"

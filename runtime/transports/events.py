@@ -45,10 +45,12 @@ class EventStream:
     """
 
     limit: int
-    last_id: str = field(default="", init=False)
+    last_id: str = ""
     """What ``Last-Event-ID`` says when the stream is resumed; empty: it cannot be."""
-    retry: int | None = field(default=None, init=False)
+    retry: int | None = None
     """Milliseconds to wait before that, as the stream asked for."""
+    brought: bool = field(default=False, init=False)
+    """Whether it has brought anything: an event, or a new id."""
     failure: EventTooLong | None = field(default=None, init=False)
     _begun: bytearray = field(factory=bytearray, init=False)  # the line that has no end yet
     _after_return: bool = field(default=False, init=False)  # the last byte was \r, and \n would belong to it
@@ -56,7 +58,14 @@ class EventStream:
     _type: str = field(default="", init=False)
     _data: list[bytes] = field(factory=list, init=False)
     _size: int = field(default=0, init=False)  # bytes in `_data`
-    _id: str = field(default="", init=False)
+    _id: str = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._id = self.last_id
+
+    def again(self) -> EventStream:
+        """The stream that goes on where this one broke off."""
+        return EventStream(self.limit, self.last_id, self.retry)
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """The events that `data` completes."""
@@ -99,6 +108,7 @@ class EventStream:
             self._fresh = False
             line = line.removeprefix(_BYTE_ORDER_MARK)
         if not line:
+            self.brought |= bool(self._data) or self.last_id != self._id
             self.last_id = self._id
             if self._data:
                 events.append(ServerSentEvent(self._type or "message", b"\n".join(self._data)))

@@ -1,0 +1,199 @@
+"""One HTTP request at a time, to one origin: what httpx2 does for the transports, and its errors in their words.
+
+Nothing is ever sent to another origin than the one that was configured: no redirect leads there, so no header,
+token or argument does.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import TypeAlias, final
+from urllib.request import getproxies
+
+import httpx2
+import trio
+from attrs import define, field, frozen
+
+from runtime.version import VERSION
+
+from .events import EventStream, ServerSentEvent
+
+__all__ = ["Headers", "HttpTimeouts", "Lost", "NotSent", "TooLarge", "Web", "address_of", "open_web"]
+
+Headers: TypeAlias = Mapping[str, str] | Callable[[], Mapping[str, str]]
+"""Sent with every request; a function is asked for each, for tokens that are renewed."""
+
+KEPT_CONNECTIONS = 64
+KEPT_FOR = 4.0  # seconds a connection is kept unused: less than the five after which most servers close it
+
+_EXCERPT = 64 * 1024  # bytes of an answer that is no message which are read, to be shown
+_OURS = frozenset({"accept", "accept-encoding", "content-length", "content-type", "mcp-session-id", "last-event-id"})
+
+
+@final
+@frozen
+class HttpTimeouts:
+    """Seconds; None: as long as it takes. A request's own deadline is its caller's affair, and no stream has one."""
+
+    connect: float | None = 10.0
+    """For the connection, TLS included."""
+    write: float | None = 30.0
+    """For one piece of a message to be taken, so that a server that reads slowly has all the time it needs."""
+    answer: float | None = None
+    """Until the head of the answer to a request."""
+    acknowledge: float | None = 30.0
+    """Until a notification or a response is taken, and until a server that speaks HTTP+SSE names its endpoint."""
+    close: float = 2.0
+    """For saying goodbye."""
+
+
+class NotSent(Exception):
+    """There was no connection to send by."""
+
+
+class Lost(Exception):
+    """It was sent, or begun, and no answer came, or not all of it."""
+
+
+class TooLarge(Lost):
+    """The answer is larger than what is taken."""
+
+
+def address_of(url: str) -> str:
+    """An address without what may be secret in it: user, query and fragment."""
+    parsed = httpx2.URL(url)
+    return str(parsed.copy_with(username=None, password=None, query=None, fragment=None)).rstrip("?")
+
+
+@final
+@define(eq=False, repr=False)
+class Web:
+    """Asks one origin. Made by `open_web`."""
+
+    _client: httpx2.AsyncClient
+    _url: httpx2.URL
+    _headers: Headers
+    timeouts: HttpTimeouts
+    _message_limit: int
+    reached: bool = field(default=False, init=False)
+    """Whether anybody has answered yet, whatever it was."""
+
+    @property
+    def address(self) -> str:
+        return address_of(str(self._url))
+
+    @asynccontextmanager
+    async def ask(
+        self,
+        method: str,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        *,
+        patience: float | None = None,
+        at: httpx2.URL | None = None,
+    ) -> AsyncIterator[httpx2.Response]:
+        """One exchange: yields the head of the answer, at most ``patience`` seconds after the request.
+
+        Raises `NotSent` or `Lost`, from the block too, where it reads the body.
+        """
+        given = self._headers() if callable(self._headers) else self._headers
+        every = {name: value for name, value in given.items() if name.lower() not in _OURS}
+        request = self._client.build_request(method, at or self._url, headers={**every, **headers}, content=content)
+        with _in_our_words():
+            response: httpx2.Response | None = None
+            with trio.move_on_after(math.inf if patience is None else patience):
+                response = await self._client.send(request, stream=True, follow_redirects=False)
+            if response is None:
+                raise Lost(f"none within {patience:g} s")
+            self.reached = True
+            try:
+                yield response
+            finally:
+                await response.aclose()
+
+    def follow(self, location: str) -> bool:
+        """Whether a redirect stays within the origin; if so, all goes there from now on."""
+        target = self.same_origin(location)
+        if target is not None:
+            self._url = target
+        return target is not None
+
+    def same_origin(self, reference: str) -> httpx2.URL | None:
+        """The address that a reference of the server's means, if it is of this origin."""
+        try:
+            target = self._url.join(reference)
+        except httpx2.InvalidURL:
+            return None
+        return target.copy_with(fragment=None) if reference and _origin(target) == _origin(self._url) else None
+
+    async def body(self, response: httpx2.Response) -> bytes:
+        """The whole body, decompressed. Raises `Lost`; `TooLarge` past the limit."""
+        parts, size = [], 0
+        with _in_our_words():
+            async with aclosing(response.aiter_bytes()) as pieces:
+                async for piece in pieces:
+                    size += len(piece)
+                    if size > self._message_limit:
+                        raise TooLarge(f"it is larger than {self._message_limit} bytes")
+                    parts.append(piece)
+        return b"".join(parts)
+
+    async def excerpt(self, response: httpx2.Response) -> bytes:
+        """The body, or as much of it as is worth showing."""
+        read = b""
+        with _in_our_words():
+            async with aclosing(response.aiter_bytes()) as pieces:
+                async for piece in pieces:
+                    read += piece
+                    if len(read) > _EXCERPT:
+                        break
+        return read[:_EXCERPT]
+
+    async def events(self, response: httpx2.Response, stream: EventStream) -> AsyncGenerator[ServerSentEvent, None]:
+        """The events of a body, until it ends. Raises `Lost`; `TooLarge` for an event past the limit."""
+        with _in_our_words():
+            async with aclosing(response.aiter_bytes()) as pieces:
+                async for piece in pieces:
+                    for event in stream.feed(piece):
+                        yield event
+                    if stream.failure is not None:
+                        raise TooLarge(str(stream.failure))
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol, UnicodeEncodeError) as error:
+        # Its text would quote the header, which may be a secret.
+        raise NotSent("a header or the address is not one that HTTP can carry") from error
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
+        raise NotSent(str(error) or "no connection in time") from error
+    except httpx2.TimeoutException as error:
+        raise Lost("the server took no more of the message") from error
+    except httpx2.RequestError as error:
+        raise Lost(str(error) or type(error).__name__) from error
+
+
+@asynccontextmanager
+async def open_web(
+    url: str, headers: Headers, timeouts: HttpTimeouts, message_limit: int, verify: ssl.SSLContext | bool = True
+) -> AsyncIterator[Web]:
+    """The connections to one origin, for as long as the block."""
+    address = httpx2.URL(url)
+    if address.scheme == "http" and not getproxies():
+        verify = False  # there is no TLS, and to load the certificates takes longer than a call
+    async with httpx2.AsyncClient(
+        verify=verify,
+        headers={"Accept-Encoding": "gzip, deflate", "User-Agent": f"greenroom/{VERSION}"},
+        timeout=httpx2.Timeout(None, connect=timeouts.connect, write=timeouts.write),
+        limits=httpx2.Limits(max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=KEPT_FOR),
+    ) as client:
+        yield Web(client, address, headers, timeouts, message_limit)
