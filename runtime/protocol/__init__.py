@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .errors import MissingCapability as MissingCapability
     from .errors import ProtocolError as ProtocolError
     from .errors import UnexpectedResultType as UnexpectedResultType
+    from .errors import UnknownMethod as UnknownMethod
     from .errors import WireError as WireError
     from .events import Answered as Answered
     from .events import Asked as Asked
@@ -57,6 +58,11 @@ if TYPE_CHECKING:
     from .jsonrpc import encode_request as encode_request
     from .jsonrpc import encode_response as encode_response
     from .messages import *  # noqa: F403
+    from .methods import METHODS as METHODS
+    from .methods import Method as Method
+    from .methods import method_of as method_of
+    from .methods import params_of as params_of
+    from .methods import result_of as result_of
     from .server import LOG_LEVELS as LOG_LEVELS
     from .server import CacheHint as CacheHint
     from .server import LevelSet as LevelSet
@@ -83,13 +89,14 @@ _ROOMS = {
     "client_paging": "Paging",
     "errors": (
         "HandshakeFailed InvalidMessage LocalProtocolError MissingCapability ProtocolError UnexpectedResultType "
-        "WireError"
+        "UnknownMethod WireError"
     ),
     "events": "Answered Asked CancelRequested Failed Ignored Notified Send",
     "jsonrpc": (
         "Body ErrorResponse JsonRpcError Message Notification Request RequestId Response decode encode_error "
         "encode_notification encode_request encode_response"
     ),
+    "methods": "METHODS Method method_of params_of result_of",
     "server": "CacheHint LOG_LEVELS LevelSet ServerConnection ServerEvent",
     "server_state": "ServerState",
     "state": "State",

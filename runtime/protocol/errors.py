@@ -21,6 +21,7 @@ __all__ = [
     "MissingCapability",
     "ProtocolError",
     "UnexpectedResultType",
+    "UnknownMethod",
     "WireError",
 ]
 
@@ -74,6 +75,18 @@ class UnexpectedResultType(WireError):
     """A modern result whose ``resultType`` asks for something that was never offered to the server."""
 
     result_type: str
+
+
+@final
+@define(repr=False)
+class UnknownMethod(ProtocolError):
+    """A method that a revision of MCP does not have."""
+
+    method: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"MCP {self.version} has no method {self.method!r}"
 
 
 @final
