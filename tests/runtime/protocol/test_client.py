@@ -1,10 +1,9 @@
 """The client connection: finding the era, asking, being answered, surviving everything else."""
 
 import json
-from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -28,59 +27,19 @@ from runtime.protocol import (
     State,
 )
 from runtime.protocol.state import TRANSITIONS
-
-ME = Implementation(name="greenroom", version="0")
-KEY = "io.modelcontextprotocol/"
-DISCOVERED = {
-    "supportedVersions": [MODERN_VERSION],
-    "capabilities": {"tools": {"listChanged": True}},
-    "instructions": "be kind",
-    "_meta": {KEY + "serverInfo": {"name": "s", "version": "1"}},
-}
-INITIALIZED = {
-    "protocolVersion": "2025-06-18",
-    "capabilities": {"tools": {}},
-    "serverInfo": {"name": "s", "version": "1"},
-}
-
-
-def line(**members: Any) -> bytes:
-    return json.dumps({"jsonrpc": "2.0", **members}).encode()
-
-
-def result(id: Any, body: Any) -> bytes:
-    return line(id=id, result=body)
-
-
-def error(id: Any, code: int, data: Any = None) -> bytes:
-    return line(id=id, error={"code": code, "message": "no", **({} if data is None else {"data": data})})
-
-
-def sent(data: bytes) -> dict[str, Any]:
-    assert data.endswith(b"\n")
-    message: dict[str, Any] = json.loads(data)
-    return message
-
-
-def client(era: Any = "auto") -> ClientConnection:
-    return ClientConnection(ME, era=era)
-
-
-def modern() -> ClientConnection:
-    connection = client("modern")
-    connection.open()
-    [opened] = connection.receive(result(1, DISCOVERED))
-    assert isinstance(opened, Opened)
-    return connection
-
-
-def legacy() -> ClientConnection:
-    connection = client("legacy")
-    connection.open()
-    [_, opened] = connection.receive(result(1, INITIALIZED))
-    assert isinstance(opened, Opened)
-    return connection
-
+from tests.runtime.protocol.judged import (
+    DISCOVERED,
+    INITIALIZED,
+    KEY,
+    ME,
+    client,
+    error,
+    legacy,
+    line,
+    modern,
+    result,
+    sent,
+)
 
 BOTH = pytest.mark.parametrize("opened", [modern, legacy])
 
@@ -241,6 +200,81 @@ def test_the_second_probe_is_the_last_try():
     connection.receive(error(2, -32022))
     [failed] = connection.receive(error(3, -32601))
     assert failed.error.method == "server/discover"
+
+
+@pytest.mark.parametrize("code", [-32601, -32602, -32000, 404])
+def test_a_modern_server_may_refuse_initialize_with_any_code(code):
+    """Whose probe met silence, because it started slowly."""
+    connection = client()
+    connection.open()
+    connection.probe_expired()
+    [send] = connection.receive(error(2, code))
+    assert sent(send.data)["method"] == "server/discover"
+    [opened] = connection.receive(result(3, DISCOVERED))
+    assert opened.era is Era.MODERN
+
+
+def test_a_legacy_server_that_refuses_is_heard_out_once_more_and_its_own_words_are_told():
+    connection = client()
+    connection.open()
+    connection.probe_expired()
+    connection.receive(error(2, -32000, "no licence"))
+    [failed] = connection.receive(error(3, -32601))
+    assert (failed.error.method, failed.error.error.data) == ("initialize", "no licence")
+
+
+def test_who_is_remembered_as_legacy_is_greeted_first():
+    connection = client(remembered=Era.LEGACY)
+    assert sent(connection.open())["method"] == "initialize"
+    assert not connection.probing
+    [_, opened] = connection.receive(result(1, INITIALIZED))
+    assert opened.era is Era.LEGACY
+
+
+def test_who_is_legacy_no_more_is_probed_when_the_memory_fails():
+    connection = client(remembered=Era.LEGACY)
+    connection.open()
+    [send] = connection.receive(error(1, -32601))
+    assert sent(send.data)["method"] == "server/discover"
+    [opened] = connection.receive(result(2, DISCOVERED))
+    assert opened.era is Era.MODERN
+
+
+def test_who_is_remembered_as_modern_is_probed_all_the_same():
+    assert sent(client(remembered=Era.MODERN).open())["method"] == "server/discover"
+
+
+@pytest.mark.parametrize("choice", ["modern", "legacy"])
+@pytest.mark.parametrize("remembered", Era)
+def test_a_choice_stands_above_memory(choice, remembered):
+    first = {"modern": "server/discover", "legacy": "initialize"}[choice]
+    connection = client(choice, remembered=remembered)
+    assert sent(connection.open())["method"] == first
+    [failed] = connection.receive(error(1, -32601))
+    assert isinstance(failed, OpenFailed)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 405, 500, 1])
+def test_what_http_makes_of_a_refused_probe_means_legacy(status):
+    """A transport tells of a failed exchange by an error with a code that JSON-RPC does not reserve."""
+    connection = client()
+    connection.open()
+    [send] = connection.receive(error(1, status))
+    assert sent(send.data)["method"] == "initialize"
+
+
+def test_a_probe_that_names_our_revision_as_unsupported_is_not_repeated_for_ever():
+    connection = client()
+    connection.open()
+    [failed] = connection.receive(error(1, -32022, {"supported": [MODERN_VERSION]}))
+    assert isinstance(failed, OpenFailed)
+
+
+def test_how_long_a_discovery_holds_is_told():
+    connection = client()
+    connection.open()
+    [opened] = connection.receive(result(1, DISCOVERED))
+    assert (opened.ttl_ms, opened.cache_scope) == (60000, "public")
 
 
 def test_an_initialize_refused_with_32022_is_not_reprobed_when_the_probe_was_answered():
@@ -500,6 +534,7 @@ MEMBERS = st.fixed_dictionaries(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first example makes the message classes
 @given(st.sampled_from(["auto", "modern", "legacy"]), st.lists(MEMBERS | st.just("silence"), max_size=12))
 def test_no_sequence_of_messages_breaks_the_connection(era, script):
     """Whatever comes, in whatever state: events, never an exception; and open means able to ask."""
