@@ -30,7 +30,7 @@ def objection(capabilities: Mapping[str, Any], method: str, params: Mapping[str,
             elicitation = capabilities.get("elicitation")
             offered = isinstance(elicitation, Mapping)
             mode = params.get("mode", "form")
-            if isinstance(elicitation, Mapping) and mode not in (elicitation or ("form",)):
+            if isinstance(elicitation, Mapping) and mode not in list(elicitation or ("form",)):  # it may have no hash
                 return JsonRpcError(codes.INVALID_PARAMS, f"Elicitation in mode {mode!r} is not offered")
         case _:
             offered = False

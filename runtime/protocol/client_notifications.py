@@ -135,4 +135,4 @@ READERS: Final[Mapping[str, Callable[[Raw], Event]]] = {
     "notifications/subscriptions/acknowledged": _acknowledged,
     "notifications/tasks": _task,
 }
-"""Reads the params of a notification. Each may raise `WireError`, and what msgspec raises for what is not as it must be."""
+"""Reads the params of a notification. May raise `WireError`, and what msgspec raises for what is not as it must be."""
