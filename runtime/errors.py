@@ -390,6 +390,29 @@ class InvalidAnswer(CallFailed):
 
 @final
 @define(repr=False)
+class InputUnanswered(CallFailed):
+    """The server wanted to know more, or did the work as a task, and nothing came of it: ``reason`` says why."""
+
+    reason: str
+
+    @property
+    def what(self) -> str:
+        return f"the server did not come to an answer: {self.reason}"
+
+
+@final
+@define(repr=False)
+class Declined(GreenroomError):
+    """Raised by a handler of the program's own: what a server asks for is not going to be answered."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@final
+@define(repr=False)
 class NameTaken(GreenroomError):
     """There is a server of that name already."""
 
@@ -410,6 +433,7 @@ _CODES: Mapping[type[BaseException], int] = {
     CallTimedOut: -31002,
     CallRefused: -31003,
     InvalidAnswer: -31004,
+    InputUnanswered: -31009,
     ServerStopped: -31005,
     ServerEjected: -31006,
     ServerFailed: -31007,
@@ -444,7 +468,8 @@ def json_rpc_error(error: BaseException, era: Era | None) -> JsonRpcError:
 
 def _told(error: GreenroomError) -> dict[str, str | int | float]:
     told: dict[str, str | int | float] = {"error": type(error).__name__}
-    for each in fields(type(error)) if has(type(error)) else ():
+    cls: type = type(error)
+    for each in fields(cls) if has(cls) else ():
         value = getattr(error, each.name)
         if isinstance(value, Enum):
             value = value.value

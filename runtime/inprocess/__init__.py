@@ -4,7 +4,9 @@
 stdin and stdout.
 """
 
+from .context import Context, Elicited
+from .failures import AskFailed, NotFound, ToolError
+from .functions import Progress
 from .server import ToolServer
-from .tools import Progress, ToolError
 
-__all__ = ["Progress", "ToolError", "ToolServer"]
+__all__ = ["AskFailed", "Context", "Elicited", "NotFound", "Progress", "ToolError", "ToolServer"]

@@ -3,44 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import partial
-from typing import Any, ParamSpec, TypeVar, final, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final, overload
 
 import trio
 from attrs import define, field
 
-from runtime.protocol import (
-    Asked,
-    CancelRequested,
-    Ignored,
-    JsonRpcError,
-    Notified,
-    RequestId,
-    Send,
-    ServerConnection,
-    ServerEvent,
-    codes,
-)
 from runtime.transports import Transport
 
-from .tools import FunctionTool, InvalidArguments, ToolError, result_of, text_result
+from .functions import Function, docstring
+from .session import Session
+from .tools import FunctionTool
 
-__all__ = ["ToolServer"]
+if TYPE_CHECKING:
+    from runtime.protocol.server import Kind
+
+    from .prompts import FunctionPrompt
+    from .resources import FunctionResource
+
+__all__ = ["OnFailure", "ToolServer"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Decorator = Callable[[Callable[P, R]], Callable[P, R]]
 OnFailure = Callable[[str, Exception], None]
-
-GRACE = 1.0
-"""Seconds that calls in progress get to end in once the client has sent its last."""
 
 
 @final
 @define(eq=False)
 class ToolServer:
-    """An MCP server whose tools are Python functions.
+    """An MCP server made of Python functions: tools, resources, prompts.
 
         server = ToolServer("clock")
 
@@ -49,13 +41,23 @@ class ToolServer:
 
     The schema comes from the type hints, the description from the docstring. Calls run at the same time: an
     ``async def`` as a task, a ``def`` in a worker thread. What a function raises is the answer of its call, marked
-    as an error, and harms nothing else; a cancelled call is cancelled. One server may serve many connections.
+    as an error, and harms nothing else; a cancelled call is cancelled. One server may serve many connections, and
+    be given and lose functions while it does: its clients are told.
     """
 
     name: str
     version: str = "0"
     instructions: str | None = None
-    _tools: dict[str, FunctionTool] = field(factory=dict, init=False)
+    title: str | None = field(default=None, kw_only=True)
+    tools: dict[str, FunctionTool] = field(factory=dict, init=False)
+    resources: dict[str, FunctionResource] = field(factory=dict, init=False)
+    templates: dict[str, FunctionResource] = field(factory=dict, init=False)
+    prompts: dict[str, FunctionPrompt] = field(factory=dict, init=False)
+    # {(prompt or template, argument): function}
+    completions: dict[tuple[str, str], Function] = field(factory=dict, init=False)
+    _sessions: set[Session] = field(factory=set, init=False)
+
+    # -- functions in
 
     @overload
     def tool(self, function: Callable[P, R], /) -> Callable[P, R]: ...
@@ -69,7 +71,7 @@ class ToolServer:
         description: str | None = None,
         annotations: Mapping[str, Any] | None = None,
         blocking: bool = True,
-    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    ) -> Decorator[P, R]: ...
     def tool(
         self,
         function: Callable[..., Any] | None = None,
@@ -94,22 +96,148 @@ class ToolServer:
         """
 
         def add(function: Callable[P, R]) -> Callable[P, R]:
-            key = name or str(getattr(function, "__name__", "tool"))
-            if key in self._tools:
-                raise ValueError(f"server {self.name!r} has a tool {key!r} already")
-            text = description or _docstring(function)
-            self._tools[key] = FunctionTool(key, function, title, text, annotations, blocking)
+            key = name or _name(function)
+            self._must_be_new(key, self.tools, "tool")
+            inner = Function("tool", key, function, blocking)
+            self.tools[key] = FunctionTool(key, inner, title, description or docstring(function), annotations)
+            self._announce("tools")
             return function
 
         return add if function is None else add(function)
 
-    async def serve(self, transport: Transport, *, on_failure: OnFailure | None = None) -> None:
-        """Serve one client until it ends its side; calls then in progress get `GRACE` seconds to be answered.
+    def resource(
+        self,
+        uri: str,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        annotations: Mapping[str, Any] | None = None,
+        blocking: bool = True,
+    ) -> Decorator[P, R]:
+        """Offer what a function returns as a resource: a string as text, bytes as a blob, anything else as JSON.
 
-        ``on_failure`` is told the tool's name and the exception of each call that raised something other than
-        `ToolError`. The transport stays open: it is its opener's.
+        Args:
+            uri: with variables, as in ``notes://{title}``, it is a template of many; they are the function's
+                parameters, decoded and of the types that it declares. ``{+path}`` may have slashes in it. A function
+                that knows of no such resource raises `NotFound`.
+            name: by default the function's.
+            mime_type: by default told by what is returned.
+            annotations: in wire names, such as ``{"audience": ["user"]}``.
+            blocking: as for tools.
+        Raises:
+            TypeError: the function's parameters are not the variables of ``uri``.
+            ValueError: there is a resource or template of this URI, or it is no template that can be read.
         """
-        await _Session(self, transport, on_failure).run()
+        from .resources import FunctionResource, Template, is_template
+
+        def add(function: Callable[P, R]) -> Callable[P, R]:
+            template = Template(uri) if is_template(uri) else None
+            among = self.resources if template is None else self.templates
+            self._must_be_new(uri, among, "resource")
+            key = name or _name(function)
+            inner = Function("resource", key, function, blocking, strict=False)
+            text = description or docstring(function)
+            among[uri] = FunctionResource(uri, inner, key, title, text, mime_type, annotations, template)
+            self._announce("resources")
+            return function
+
+        return add
+
+    @overload
+    def prompt(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+    @overload
+    def prompt(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        blocking: bool = True,
+    ) -> Decorator[P, R]: ...
+    def prompt(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        blocking: bool = True,
+    ) -> Any:
+        """Offer what a function writes as a prompt: a string, or a list of strings and ``("assistant", text)`` pairs.
+
+        Its arguments come as strings and are converted to the types that it declares.
+
+        Raises:
+            TypeError: the signature cannot be told.
+            ValueError: there is a prompt of this name.
+        """
+        from .prompts import FunctionPrompt
+
+        def add(function: Callable[P, R]) -> Callable[P, R]:
+            key = name or _name(function)
+            self._must_be_new(key, self.prompts, "prompt")
+            inner = Function("prompt", key, function, blocking, strict=False)
+            self.prompts[key] = FunctionPrompt(key, inner, title, description or docstring(function))
+            self._announce("prompts")
+            return function
+
+        return add if function is None else add(function)
+
+    def completion(self, of: str, argument: str, /, *, blocking: bool = True) -> Decorator[P, R]:
+        """Let a function complete an argument of a prompt (its name) or of a resource template (its URI).
+
+        It is given what is typed so far and, if it has a second parameter, the arguments chosen already (a dict); it
+        returns values. An argument that is a Literal or an Enum needs none.
+
+        Raises:
+            ValueError: that argument is completed already.
+        """
+
+        def add(function: Callable[P, R]) -> Callable[P, R]:
+            self._must_be_new((of, argument), self.completions, "completion of")
+            self.completions[of, argument] = Function("completion", f"{of} {argument}", function, blocking)
+            return function
+
+        return add
+
+    def remove(self, kind: Kind, key: str) -> None:
+        """No longer offer a tool or a prompt (by its name) or a resource or template (by its URI).
+
+        Raises:
+            KeyError: there is none.
+        """
+        match kind:
+            case "tools":
+                del self.tools[key]
+            case "prompts":
+                del self.prompts[key]
+            case "resources":
+                del (self.resources if key in self.resources else self.templates)[key]
+        self._announce(kind)
+
+    def resource_updated(self, uri: str) -> None:
+        """Tell whoever subscribed to it that a resource is not what it was. May be called from a function's thread."""
+        self._announce(None, uri)
+
+    # -- a server out
+
+    async def serve(self, transport: Transport, *, on_failure: OnFailure | None = None) -> None:
+        """Serve one client until it ends its side; calls then in progress get a second to be answered.
+
+        ``on_failure`` is told the name and the exception of each call that raised something other than what it may
+        raise to fail. The transport stays open: it is its opener's.
+        """
+        session = Session(self, transport, on_failure)
+        self._sessions.add(session)
+        try:
+            await session.run()
+        finally:
+            self._sessions.discard(session)
 
     def run_stdio(self) -> None:
         """Be an MCP server on this process's stdin and stdout until stdin ends.
@@ -131,148 +259,77 @@ class ToolServer:
         if interrupted:
             sys.exit(130)
 
+    # -- what its sessions tell
 
-@define(eq=False)
-class _Session:
-    """One connection of one server."""
+    @property
+    def info(self) -> dict[str, Any]:
+        """Who it is, in wire names."""
+        titled = {} if self.title is None else {"title": self.title}
+        return {"name": self.name, "version": self.version, **titled}
 
-    _server: ToolServer
-    _transport: Transport
-    _on_failure: OnFailure | None
-    _connection: ServerConnection = field(init=False)
-    # {id: scope of its call}; there from before the call's task starts, so that a cancellation finds it
-    _calls: dict[RequestId, trio.CancelScope] = field(factory=dict, init=False)
+    @property
+    def capabilities(self) -> dict[str, Any]:
+        """What it offers, in wire names; a client that connects later than its first prompt hears of prompts."""
+        offered: dict[str, Any] = {"tools": {"listChanged": True}, "logging": {}}
+        if self.resources or self.templates:
+            offered["resources"] = {"listChanged": True, "subscribe": True}
+        if self.prompts:
+            offered["prompts"] = {"listChanged": True}
+        if self.prompts or self.templates:
+            offered["completions"] = {}
+        return offered
 
-    def __attrs_post_init__(self) -> None:
-        self._connection = ServerConnection(
-            {"name": self._server.name, "version": self._server.version},
-            {"tools": {}},
-            self._server.instructions,
-        )
+    def listed(self, method: str) -> dict[str, Any] | None:
+        """The result of a list; None: there is no such list."""
+        lists: Mapping[str, tuple[str, Iterable[Any]]] = {
+            "tools/list": ("tools", self.tools.values()),
+            "resources/list": ("resources", self.resources.values()),
+            "resources/templates/list": ("resourceTemplates", self.templates.values()),
+            "prompts/list": ("prompts", self.prompts.values()),
+        }
+        if method not in lists:
+            return None
+        key, offered = lists[method]
+        return {key: [each.wire for each in offered]}
 
-    async def run(self) -> None:
-        async with trio.open_nursery() as nursery:
-            try:
-                while True:
-                    for line in await self._transport.receive_batch():
-                        for event in self._connection.receive(line):
-                            await self._handle(event, nursery)
-            except trio.EndOfChannel:
-                nursery.cancel_scope.deadline = trio.current_time() + GRACE
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                nursery.cancel_scope.cancel()  # nobody is there to be answered
+    def resource_at(self, uri: str) -> tuple[FunctionResource, dict[str, str]] | None:
+        """The resource of a URI and what its function takes to read it."""
+        if uri in self.resources:
+            return self.resources[uri], {}
+        for template in self.templates.values():
+            if (arguments := template.arguments_of(uri)) is not None:
+                return template, arguments
+        return None
 
-    async def _handle(self, event: ServerEvent, nursery: trio.Nursery) -> None:
-        match event:
-            case Send(data):
-                await self._send(data)
-            case Asked(id, "tools/call", params):
-                await self._start_call(id, params, nursery)
-            case Asked(id, "tools/list", params):
-                await self._send(self._list(id, params))
-            case Asked(id, method):
-                error = JsonRpcError(codes.METHOD_NOT_FOUND, f"Method not found: {method}")
-                await self._send(self._connection.fail(id, error))
-            case CancelRequested(id):
-                if id in self._calls:
-                    self._calls[id].cancel()
-            case Notified() | Ignored():
-                pass  # nothing of ours depends on them
+    def completable(self, ref: Any) -> tuple[str, Function] | None:
+        """What a completion refers to, and the function whose argument it is."""
+        match ref:
+            case {"type": "ref/prompt", "name": str(name)} if name in self.prompts:
+                return name, self.prompts[name].function
+            case {"type": "ref/resource", "uri": str(uri)} if uri in self.templates:
+                return uri, self.templates[uri].function
+        return None
 
-    def _list(self, id: RequestId, params: Mapping[str, Any]) -> bytes | None:
-        if params.get("cursor") is not None:
-            return self._connection.fail(id, _invalid("unknown cursor: the list has one page"))
-        tools = [tool.wire for tool in self._server._tools.values()]
-        return self._connection.answer(id, {"tools": tools})
+    def _must_be_new(self, key: Any, among: Mapping[Any, Any], kind: str) -> None:
+        if key in among:
+            raise ValueError(f"server {self.name!r} has a {kind} {key!r} already")
 
-    async def _start_call(self, id: RequestId, params: Mapping[str, Any], nursery: trio.Nursery) -> None:
-        name, arguments = params.get("name"), params.get("arguments")
-        tool = self._server._tools.get(name) if isinstance(name, str) else None
-        if tool is None:
-            await self._send(self._connection.fail(id, _invalid(f"Unknown tool: {name}")))
+    def _announce(self, kind: Kind | None, uri: str | None = None) -> None:
+        if not self._sessions:
             return
-        if not isinstance(arguments, dict | None):
-            await self._send(self._connection.fail(id, _invalid("arguments must be an object")))
+        if not trio.lowlevel.in_trio_run():
+            trio.from_thread.run_sync(self._announce, kind, uri)
             return
-        try:
-            bound = tool.bind(arguments or {}, partial(self._progress, id))
-        except InvalidArguments as error:
-            await self._send(self._connection.answer(id, text_result(str(error), is_error=True)))
-            return
-        if tool.is_async or tool.blocking:
-            scope = self._calls[id] = trio.CancelScope()
-            nursery.start_soon(self._call, id, scope, tool, bound)
-        else:
-            await self._send(self._connection.answer(id, await self._result(tool, bound)))
-
-    async def _call(self, id: RequestId, scope: trio.CancelScope, tool: FunctionTool, bound: dict[str, Any]) -> None:
-        try:
-            with scope:
-                result = await self._result(tool, bound)
-                await self._send(self._connection.answer(id, result))
-        finally:
-            del self._calls[id]
-
-    async def _result(self, tool: FunctionTool, bound: dict[str, Any]) -> dict[str, Any]:
-        try:
-            if tool.is_async:
-                return result_of(await tool.function(**bound))
-            if tool.blocking:
-                call = partial(tool.function, **bound)
-                return result_of(await trio.to_thread.run_sync(call, abandon_on_cancel=True))
-            return result_of(tool.function(**bound))
-        except ToolError as error:
-            return text_result(str(error), is_error=True)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary: a tool's failure is its call's answer
-            return self._failed(tool, error)
-        except BaseExceptionGroup as group:  # of a tool with tasks of its own
-            failure, others = group.split((Exception, SystemExit))
-            answer = {} if failure is None else self._failed(tool, failure)
-            if others is not None:
-                raise others  # noqa: B904 - its cancellation: nobody waits for the answer
-            return answer
-
-    def _failed(self, tool: FunctionTool, error: BaseException) -> dict[str, Any]:
-        if self._on_failure is not None and isinstance(error, Exception):
-            self._on_failure(tool.name, error)
-        return text_result(f"{type(error).__name__}: {error}", is_error=True)
-
-    def _progress(self, id: RequestId, progress: float, total: float | None = None, message: str | None = None) -> None:
-        if trio.lowlevel.in_trio_run():
-            self._tell_progress(id, progress, total, message)
-        else:  # the worker thread of a plain function; ends it where its call was cancelled
-            trio.from_thread.run_sync(self._tell_progress, id, progress, total, message)
-
-    def _tell_progress(self, id: RequestId, progress: float, total: float | None, message: str | None) -> None:
-        line = self._connection.progress(id, progress, total, message)
-        # A client that does not keep up misses reports, never answers.
-        with suppress(trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
-            if line is not None:
-                self._transport.send_nowait(line)
-
-    async def _send(self, line: bytes | None) -> None:
-        if line is None:  # cancelled meanwhile: nobody waits for it
-            return
-        # A client that has left is no error here: receiving finds the end and closes the session.
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            try:
-                self._transport.send_nowait(line)
-            except trio.WouldBlock:
-                await self._transport.send(line)
+        for session in self._sessions:
+            session.announce(kind, uri)
 
 
-def _invalid(reason: str) -> JsonRpcError:
-    return JsonRpcError(codes.INVALID_PARAMS, reason)
+def _name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", "function"))
 
 
-def _docstring(function: Callable[..., Any]) -> str | None:
-    from inspect import getdoc
-
-    return getdoc(function)
-
-
-def _print_failure(tool: str, error: Exception) -> None:
+def _print_failure(name: str, error: Exception) -> None:
     from traceback import print_exception
 
-    sys.stderr.write(f"tool {tool!r} failed:\n")
+    sys.stderr.write(f"{name!r} failed:\n")
     print_exception(error, file=sys.stderr)

@@ -98,7 +98,7 @@ def _are_objects(schemas: Iterable[Any]) -> bool:
 def _legacy_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     if "properties" not in schema:
         return schema
-    spelled = {True: {}, False: {"not": {}}}
+    spelled: dict[bool, dict[str, Any]] = {True: {}, False: {"not": {}}}
     properties = {
         name: spelled[each] if isinstance(each, bool) else each for name, each in schema["properties"].items()
     }

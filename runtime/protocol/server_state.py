@@ -109,6 +109,7 @@ def exists(method: str, era: Era, capabilities: Mapping[str, Any]) -> bool:
 
 def lacks(method: str, params: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any] | None:
     """The capabilities that a client would have to declare to be asked this, if it does not; None: it may be asked."""
+    needed: dict[str, Any]
     match method:
         case "roots/list":
             needed, has = {"roots": {}}, "roots" in declared

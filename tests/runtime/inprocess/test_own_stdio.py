@@ -82,7 +82,7 @@ async def test_only_protocol_reaches_stdout_and_the_rest_goes_to_stderr():
     assert set(told) == {0, 1, 2}
     assert told[1]["result"]["content"][0]["text"] == "quiet"
     assert told[2]["result"]["isError"] is True
-    for words in ("to print", "to the descriptor", "child read ''", "tool 'crash' failed", "on purpose"):
+    for words in ("to print", "to the descriptor", "child read ''", "'crash' failed", "on purpose"):
         assert words in ended.stderr.decode()
     assert ended.returncode == 0
 
