@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 import trio
 
 _PAUSE = 0.05  # seconds between looks where there are no handles
-_ENOUGH = 1 << 20  # bytes of an environment; the kernel allows no more by default than a few
+_ENOUGH = 1 << 23  # bytes of one file: more than an environment or a table of sockets has
 
 
 def pids() -> list[int]:
@@ -34,13 +34,13 @@ def session(pid: int) -> int | None:
 def living(pid: int) -> bool:
     """Whether there is such a process, and it has not ended: what only waits to be reaped has."""
     # "pid (any name) state ...": the name may hold spaces and brackets
-    stat = _read(f"/proc/{pid}/stat")
+    stat = read(f"/proc/{pid}/stat")
     return bool(stat) and stat[stat.rindex(b")") + 2 :][:1] not in (b"Z", b"X")
 
 
 def real_user(pid: int) -> int | None:
     """Whose process it is; None where nobody says, and where it acts as somebody else."""
-    for line in _read(f"/proc/{pid}/status").splitlines():
+    for line in read(f"/proc/{pid}/status").splitlines():
         if line.startswith(b"Uid:"):
             real, effective, *_ = map(int, line.split()[1:])
             return real if real == effective else None
@@ -49,12 +49,12 @@ def real_user(pid: int) -> int | None:
 
 def command_name(pid: int) -> str:
     """What to call a process in front of people: the name of its program."""
-    return _read(f"/proc/{pid}/comm").decode("utf-8", "replace").strip()
+    return read(f"/proc/{pid}/comm").decode("utf-8", "replace").strip()
 
 
 def environ(pid: int) -> bytes:
     """The variables that a process was started with, each ended by a NUL; nothing where it is not ours to read."""
-    return _read(f"/proc/{pid}/environ")
+    return read(f"/proc/{pid}/environ")
 
 
 def carries(pid: int, entry: bytes) -> bool:
@@ -95,7 +95,8 @@ def _handle(pid: int) -> Iterator[int | None]:
         os.close(handle)
 
 
-def _read(path: str) -> bytes:
+def read(path: str) -> bytes:
+    """What a file holds now; nothing where it is not there, or not ours to read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:  # it has ended, or is another user's
