@@ -123,7 +123,10 @@ def schema_of(tp: Any) -> dict[str, Any]:
     Raises:
         TypeError: it cannot be told.
     """
-    [root], components = msgspec.json.schema_components([tp], ref_template=_REF)
+    try:
+        [root], components = msgspec.json.schema_components([tp], ref_template=_REF)
+    except NameError as error:  # of an annotation inside a class of somebody's
+        raise TypeError(f"{tp!r}: {error}") from None
     if "$ref" in root:
         root = components.pop(root["$ref"].removeprefix(_REF.format(name="")))
     schema = {key: value for key, value in root.items() if key != "title"}
