@@ -288,8 +288,10 @@ class HttpTransport(Transport):
         if out.cancels is None:
             return False
         cancelled = self._exchanges.get(out.cancels)
-        if cancelled is None or cancelled.version is None:
-            return cancelled is None and self._modern  # a modern request that is over; a legacy server is told
+        if cancelled is None:  # it is over; a legacy server may still be told
+            return self._session is None and self._type != "sse" and self._endpoint is None
+        if cancelled.version is None:
+            return False
         cancelled.scope.cancel()
         if cancelled in self._parked:
             self._parked.remove(cancelled)

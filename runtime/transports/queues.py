@@ -136,6 +136,11 @@ class Inbox:
     _closed: bool = field(default=False, init=False)
 
     @property
+    def full(self) -> bool:
+        """Whether whoever puts has to wait."""
+        return self.size > self.limit
+
+    @property
     def ended(self) -> bool:
         return self._closed or self._end is not None
 
@@ -151,7 +156,7 @@ class Inbox:
         """Adds a message at once, then waits until there is room again. Cancelled, it has put it nevertheless."""
         self.put_nowait(message)
         await trio.lowlevel.checkpoint()
-        while self.size > self.limit and not self.ended:
+        while self.full and not self.ended:
             await self._room.park()
 
     def end(self, error: Exception) -> None:
@@ -189,7 +194,7 @@ class Inbox:
             if self._closed:
                 raise trio.ClosedResourceError("this transport was closed")
             if self._end is not None:
-                raise self._end
+                raise self._end.with_traceback(None)
             self._receiver = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self._abort_receive)
 
@@ -204,5 +209,5 @@ class Inbox:
 
     def _shrink(self, size: int) -> None:
         self.size -= size
-        if self.size <= self.limit:
+        if not self.full:
             self._room.unpark_all()

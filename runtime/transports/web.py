@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeAlias, final
 from urllib.request import getproxies
 
@@ -133,7 +133,7 @@ class Web:
         """The whole body, decompressed. Raises `Lost`; `TooLarge` past the limit."""
         parts, size = [], 0
         with _in_our_words():
-            async with aclosing(response.aiter_bytes()) as pieces:
+            async with _pieces(response) as pieces:
                 async for piece in pieces:
                     size += len(piece)
                     if size > self._message_limit:
@@ -145,7 +145,7 @@ class Web:
         """The body, or as much of it as is worth showing."""
         read = b""
         with _in_our_words():
-            async with aclosing(response.aiter_bytes()) as pieces:
+            async with _pieces(response) as pieces:
                 async for piece in pieces:
                     read += piece
                     if len(read) > _EXCERPT:
@@ -155,12 +155,29 @@ class Web:
     async def events(self, response: httpx2.Response, stream: EventStream) -> AsyncGenerator[ServerSentEvent, None]:
         """The events of a body, until it ends. Raises `Lost`; `TooLarge` for an event past the limit."""
         with _in_our_words():
-            async with aclosing(response.aiter_bytes()) as pieces:
+            async with _pieces(response) as pieces:
                 async for piece in pieces:
                     for event in stream.feed(piece):
                         yield event
                     if stream.failure is not None:
                         raise TooLarge(str(stream.failure))
+
+
+@asynccontextmanager
+async def _pieces(response: httpx2.Response) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The pieces of a body, decompressed, of which not all need be taken.
+
+    Where httpx2 is left between two pieces it leaves generators of its own unfinished, for the garbage collector to
+    complain of. So it is not left: it goes on until it has to wait, and there it is cancelled.
+    """
+    pieces = response.aiter_bytes()
+    try:
+        yield pieces
+    finally:
+        with trio.CancelScope() as at_once, suppress(httpx2.RequestError):
+            at_once.cancel()
+            async for _ in pieces:
+                pass
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
