@@ -72,14 +72,15 @@ class Transport(trio.abc.Channel[bytes]):
 class LineTooLong(trio.BrokenResourceError):
     """The peer sent a line of more than `limit` bytes; it was dropped, and what follows cannot be trusted.
 
-    `excerpt` is how the line begins.
+    `excerpt` is how the line begins, where that was kept.
     """
 
     limit: int
     excerpt: str
 
     def __str__(self) -> str:
-        return f"a line of more than {self.limit} bytes, which begins {self.excerpt!r}"
+        begins = f", which begins {self.excerpt!r}" if self.excerpt else ""
+        return f"a line of more than {self.limit} bytes{begins}"
 
 
 @final
