@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
-from .functions import schema_of
+from .functions import description_of, schema_of
 
 __all__ = ["answer_of", "form_of"]
 
@@ -35,7 +35,11 @@ def form_of(tp: type) -> dict[str, Any]:
     if schema.get("type") != "object" or "properties" not in schema:
         raise TypeError(f"{tp!r} has no fields to fill in")
     defs = schema.get("$defs", {})
-    properties = {name: _field(name, told, defs) for name, told in schema["properties"].items()}
+    hints = get_type_hints(tp, include_extras=True)
+    properties = {}
+    for name, told in schema["properties"].items():
+        described = {"description": text} if (text := description_of(hints.get(name))) else {}
+        properties[name] = _field(name, {**told, **described}, defs)
     form: dict[str, Any] = {"type": "object", "properties": properties}
     if required := [name for name in schema.get("required", ()) if not _may_be_null(schema["properties"][name])]:
         form["required"] = required

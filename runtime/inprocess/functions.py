@@ -16,7 +16,7 @@ from .failures import InvalidArguments
 if TYPE_CHECKING:
     from .context import Context
 
-__all__ = ["Function", "Progress", "docstring", "schema_of"]
+__all__ = ["Function", "Progress", "description_of", "docstring", "schema_of"]
 
 _REF = "#/$defs/{name}"
 _PLAIN = (str, int, float, bool)
@@ -142,16 +142,20 @@ def _is_context(hint: Any) -> bool:
     return getattr(hint, "__name__", "") == "Context" and hint.__module__ == "runtime.inprocess.context"
 
 
+def description_of(hint: Any) -> str | None:
+    """What ``Annotated[int, "how many"]``, or a ``Doc`` there, says."""
+    notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    texts = (text for note in notes if isinstance(text := getattr(note, "documentation", note), str))
+    return next(texts, None)
+
+
 def _described(hint: Any) -> Any:
-    """``Annotated[int, "how many"]``, or with a ``Doc`` there, as msgspec spells a description."""
-    if get_origin(hint) is not Annotated:
+    """A hint with its description as msgspec spells it."""
+    if (text := description_of(hint)) is None:
         return hint
     base, *notes = get_args(hint)
-    texts = [text for note in notes if isinstance(text := getattr(note, "documentation", note), str)]
-    if not texts:
-        return hint
     rest = [note for note in notes if isinstance(note, msgspec.Meta)]
-    return Annotated[(base, *rest, msgspec.Meta(description=texts[0]))]
+    return Annotated[(base, *rest, msgspec.Meta(description=text))]
 
 
 def _explain(what: str, problem: str) -> str:
