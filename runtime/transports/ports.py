@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -26,6 +26,7 @@ __all__ = ["Holder", "PortTaken", "PortUnusable", "Ports", "Reservation", "Whose
 ATTEMPTS: Final = 5
 _WAIT = 0.2  # seconds, times the number of the attempt
 _FIRST_LOOK, _LAST_LOOK = 0.005, 0.1
+_LOOKS = 3  # at whose the listeners are: processes fork and end while one looks
 _TRIES = 100  # at ports that the kernel says are free
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -59,7 +60,8 @@ class Holder:
             case Whose.US:
                 return f"this program itself (process {self.pid})"
             case Whose.OURS:
-                return f"server {self.server!r} of a host that still runs, or may do so ({self.program}, {self.pid})"
+                server = f"server {self.server!r}" if self.server else "a server"
+                return f"{server} of a host that runs, or may still do so ({self.program}, process {self.pid})"
             case Whose.FOREIGN:
                 return f"{self.program} (process {self.pid})"
 
@@ -204,18 +206,19 @@ class Reservation:
         holders = [_holder(pid) for pid in found]
         return next((holder for holder in holders if holder.whose is Whose.FOREIGN), next(iter(holders), None))
 
-    def check(self, members: Iterable[int]) -> int | None:
+    def check(self, members: Callable[[], Iterable[int]]) -> int | None:
         """Sees to it that whoever answers here is one of these processes, and returns which; None: nobody listens yet.
 
         Raises `PortTaken`.
         """
-        listeners = self._listeners()
-        if not listeners:
-            return None
-        found = _listening(listeners, members)
-        if not listeners <= set().union(*found.values()):
-            raise PortTaken(self.host, self.port, self.holder())
-        return next(iter(found))
+        for _ in range(_LOOKS):
+            listeners = self._listeners()
+            if not listeners:
+                return None
+            found = _listening(listeners, members())
+            if listeners <= set().union(*found.values()):
+                return next(iter(found))
+        raise PortTaken(self.host, self.port, self.holder())
 
     def _listeners(self) -> set[int]:
         return _read_listeners(self.addresses, self.port)

@@ -57,33 +57,8 @@ def warms_up():
     serve(listening(), 503, 503, 200)
 
 
-def never_warm():
-    serve(listening(), 503)
-
-
-def mute():
-    listening()
-    time.sleep(600)
-
-
-def gibberish():
-    server = listening()
-    while True:
-        descriptor, _ = server._accept()
-        os.write(descriptor, b"220 mail.example.org ESMTP\r\n")
-        os.close(descriptor)
-
-
 def deaf():
     time.sleep(600)
-
-
-def late():
-    """Listens once it is told to."""
-    signal.signal(signal.SIGUSR1, lambda *_: None)
-    os.write(1, b"waiting\n")
-    signal.pause()
-    serve(listening(), 200)
 
 
 def dies():
@@ -120,14 +95,6 @@ def daemon():
 def stubborn():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     ok()
-
-
-def ends_with_stdin():
-    server = listening()
-    if os.fork():
-        os.read(0, 1)
-        os._exit(0)
-    serve(server, 200)
 
 
 def tells_session():
