@@ -8,12 +8,13 @@ import trio
 
 from tests.processes import ended, marked
 
-from .conftest import HERE, MARK, NODE_PEERS, need
+from .conftest import need
+from .peers import HERE, MARK, NODE
 
 
 async def test_a_server_behind_npx_dies_with_its_killed_host_within_a_second(mark):
     """npx is npm, a shell and node; only the first of them is a child of the host."""
-    need("npx", NODE_PEERS / "mcp-server-everything")
+    need("npx", NODE / "mcp-server-everything")
     server = {
         "command": "npx",
         "args": ["--no-install", "mcp-server-everything"],

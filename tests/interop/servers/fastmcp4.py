@@ -1,6 +1,6 @@
 """A server of FastMCP 4, both eras at once, with all that it offers: ``fastmcp4.py [stdio | http]``."""
 
-import socket
+import os
 import sys
 
 import anyio
@@ -83,12 +83,7 @@ async def complete(ref, argument, context):
 
 
 def serve(app) -> None:
-    """Serve at a port of the system's choice, and say on standard output which."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        sys.stdout.write(f"{listener.getsockname()[1]}\n")
-        sys.stdout.flush()
-        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
-        uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.run(app, port=int(os.environ["PORT"]), log_level="error")
 
 
 if __name__ == "__main__":

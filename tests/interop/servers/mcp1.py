@@ -1,6 +1,6 @@
 """A server of the Python SDK 1, which speaks the legacy era alone: ``mcp1.py [stdio | http | sse | ws]``."""
 
-import socket
+import os
 import sys
 import warnings
 
@@ -114,12 +114,7 @@ async def over_websocket(websocket) -> None:
 
 
 def serve(app) -> None:
-    """Serve at a port of the system's choice, and say on standard output which."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        sys.stdout.write(f"{listener.getsockname()[1]}\n")
-        sys.stdout.flush()
-        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
-        uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.run(app, port=int(os.environ["PORT"]), log_level="error")
 
 
 if __name__ == "__main__":
