@@ -167,6 +167,11 @@ class Child:
             self._status = _look(self.pid)
         return self._status
 
+    @property
+    def reaped(self) -> bool:
+        """Whether its id is no longer its own."""
+        return self._process.returncode is not None
+
     async def wait_exit(self) -> ExitStatus:
         """Waits until the process has ended, by itself or by others; it is not reaped by this."""
         await trio.lowlevel.checkpoint()
@@ -241,7 +246,7 @@ class Child:
 
     def _released(self) -> bool:
         """Whether the id may be another's by now: reaped by us, or by the kernel where SIGCHLD is ignored."""
-        return self._process.returncode is not None or self.exited == ExitStatus()
+        return self.reaped or self.exited == ExitStatus()
 
 
 def _look(pid: int) -> ExitStatus | None:
