@@ -26,13 +26,14 @@ _REMOTE_TYPES: dict[str, RemoteType] = {
     "ws": "ws",
     "websocket": "ws",
 }
+PORT = "{port}"
 _OBJECT = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*"
 
 
 def _read_url(value: Any, at: Place) -> Text:
     address = filled.read(value, at)
     try:
-        parts = urlsplit(reveal(address))
+        parts = urlsplit(reveal(address).replace(f":{PORT}", ":1"))
         right = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and parts.port != 0
         telling = parts.username is not None or parts.password is not None or bool(parts.query)
     except ValueError:  # a bad port or a bad IPv6 address; the message would quote it
@@ -114,6 +115,8 @@ def reach(way: Way, set_keys: Collection[str], at: Place) -> Reach:
             if other in set_keys:
                 at.at(other).wrong(Unsaid(), f'no "{other}" beside "python"', f"a server has one of {one_of}")
         return way.python
+    if way.url is not None and way.command is None and f":{PORT}" in reveal(way.url):
+        at.at("url").wrong(way.url, "a port", f'{PORT} is for a server that is started here, by a "command"')
     remote = None if way.url is None else Remote(way.url, way.headers, _remote_type(way.url, way.type, at))
     if way.command is not None:
         if remote is None and way.type not in (None, "stdio"):

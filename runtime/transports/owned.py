@@ -4,7 +4,7 @@ The order is fixed: see whether there is such a command, prepare the port, let g
 answers there, see that it is the server who answers. What each step came to is told to an observer. How one then
 speaks to the server is the HTTP transports' affair, as it is for servers that others run.
 
-The server learns its port from ``${port}`` in its command line, in its environment or in its url, or from the variable
+The server learns its port from ``{port}`` in its command line, in its environment or in its url, or from the variable
 ``PORT``; and whom it serves from a file (see `session`).
 """
 
@@ -46,7 +46,7 @@ __all__ = [
     "open_owned",
 ]
 
-PORT: Final = "${port}"
+PORT: Final = "{port}"
 PORT_VARIABLE: Final = "PORT"
 
 
@@ -128,7 +128,7 @@ class NeverReady(Exception):
 
 
 def endpoint(url: str) -> tuple[str, int | None]:
-    """The host and the port that a configured url names; no port: any will do, for it says ``${port}``.
+    """The host and the port that a configured url names; no port: any will do, for it says ``{port}``.
 
     Raises `ValueError` for a url that names no place.
     """

@@ -124,6 +124,10 @@ def test_a_longer_timeout_raises_the_maximum_with_it():
         ({"python": "a.b:c"}, InProcess("a.b", "c")),
         ({"command": "c", "url": "http://127.0.0.1:1/"}, Owned(Command(("c",)), Remote("http://127.0.0.1:1/"))),
         (
+            {"command": "c", "args": ["{port}"], "url": "http://[::1]:{port}/"},
+            Owned(Command(("c", "{port}")), Remote("http://[::1]:{port}/")),
+        ),
+        (
             {"command": "c", "env": {"A": 1, "B": 1.5, "C": 2.0}},
             Command(("c",), {"A": Secret("1"), "B": Secret("1.5"), "C": Secret("2")}),
         ),
@@ -140,6 +144,7 @@ def test_each_way_to_reach_a_server(keys, reach):
     [
         ({}, ""),
         ({"args": ["x"]}, ""),
+        ({"url": "http://h:{port}/"}, ".url"),
         ({"command": ""}, ".command"),
         ({"command": " "}, ".command"),
         ({"command": ["npx", "-y"]}, ".command"),

@@ -36,7 +36,7 @@ from runtime.transports.stdio import StdioCommand
 from tests.processes import ended
 
 SERVER = str(Path(__file__).parents[2] / "servers" / "listen.py")
-URL = "http://127.0.0.1:${port}/mcp?key=secret"
+URL = "http://127.0.0.1:{port}/mcp?key=secret"
 
 Start = Callable[..., AbstractAsyncContextManager[OwnedServer]]
 
@@ -118,11 +118,11 @@ async def test_what_a_server_is_found_to_be(start, habit, readiness):
 
 @pytest.mark.parametrize(("way", "where"), [("argv", 3), ("env", "WHERE"), ("variable", "PORT")])
 async def test_a_server_learns_its_port(command, ports, way, where):
-    """In its command line or environment by ``${port}``, and by PORT, unless that says something else."""
+    """In its command line or environment by ``{port}``, and by PORT, unless that says something else."""
     at = await ports.reserve("one", "127.0.0.1", None)
     show = "import os, sys; print(sys.argv[1:], os.environ.get('WHERE'), os.environ['PORT'])"
-    run = command.python(show, "--at=${port}")
-    told = {"WHERE": "here:${port}"} | ({"PORT": "mine"} if way == "env" else {})
+    run = command.python(show, "--at={port}")
+    told = {"WHERE": "here:{port}"} | ({"PORT": "mine"} if way == "env" else {})
     with trio.fail_after(20), pytest.raises(DiedAtStart) as died:
         async with open_owned(StdioCommand(run.argv, {**run.env, **told}), URL, at):
             pytest.fail("it ends at once")
@@ -428,11 +428,11 @@ async def ask(url: str, serve: Callable[[trio.SocketStream], Awaitable[object]])
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("http://127.0.0.1:${port}/mcp", ("127.0.0.1", None)),
+        ("http://127.0.0.1:{port}/mcp", ("127.0.0.1", None)),
         ("http://[::1]:8000/mcp", ("::1", 8000)),
         ("http://localhost/mcp", ("localhost", 80)),
         ("wss://localhost/", ("localhost", 443)),
-        ("http://user:secret@localhost:${port}/", ("localhost", None)),
+        ("http://user:secret@localhost:{port}/", ("localhost", None)),
     ],
 )
 def test_where_a_url_says_the_server_listens(url, place):
