@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .jsonrpc import RequestId as RequestId
     from .jsonrpc import Response as Response
     from .jsonrpc import decode as decode
+    from .jsonrpc import decode_batch as decode_batch
     from .jsonrpc import encode_error as encode_error
     from .jsonrpc import encode_notification as encode_notification
     from .jsonrpc import encode_request as encode_request
@@ -93,8 +94,8 @@ _ROOMS = {
     ),
     "events": "Answered Asked CancelRequested Failed Ignored Notified Send",
     "jsonrpc": (
-        "Body ErrorResponse JsonRpcError Message Notification Request RequestId Response decode encode_error "
-        "encode_notification encode_request encode_response"
+        "Body ErrorResponse JsonRpcError Message Notification Request RequestId Response decode decode_batch "
+        "encode_error encode_notification encode_request encode_response"
     ),
     "methods": "METHODS Method method_of params_of result_of",
     "server": "CacheHint LOG_LEVELS LevelSet ServerConnection ServerEvent",

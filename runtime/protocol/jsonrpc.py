@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
 from msgspec import UNSET, Raw, UnsetType
 
 from runtime.value import Value
@@ -30,6 +30,7 @@ __all__ = [
     "RequestId",
     "Response",
     "decode",
+    "decode_batch",
     "encode_error",
     "encode_notification",
     "encode_request",
@@ -45,11 +46,15 @@ _ABSENT = Raw()
 
 @frozen(repr=False)
 class JsonRpcError(Value):
-    """The ``error`` of a response, as a value; ``data`` is whatever JSON the peer added."""
+    """The ``error`` of a response, as a value; ``data`` is whatever JSON the peer added, None is none.
+
+    ``extra`` holds what has no name here, a ``data`` of null included, and travels on.
+    """
 
     code: int
     message: str
     data: Any = None
+    extra: Mapping[str, Any] = field(factory=dict)
 
     def __str__(self) -> str:
         return f"{self.message} ({self.code})"
@@ -95,14 +100,8 @@ class Envelope(msgspec.Struct, gc=False):
     error: Raw = _ABSENT
 
 
-class _Error(msgspec.Struct):
-    code: int
-    message: str = ""
-    data: Any = None
-
-
 _decode_envelope = msgspec.json.Decoder(Envelope).decode
-_decode_error = msgspec.json.Decoder(_Error).decode
+_decode_error = msgspec.json.Decoder(dict[str, Any]).decode
 encode_json = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -132,10 +131,14 @@ def read_error(raw: Raw, line: bytes) -> JsonRpcError:
         InvalidMessage: it has no integer ``code``, or a ``message`` that is no string.
     """
     try:
-        error = _decode_error(raw)
+        members = _decode_error(raw)
     except MALFORMED as problem:
         raise InvalidMessage(f"error object: {problem}", excerpt(line)) from None
-    return JsonRpcError(error.code, error.message, error.data)
+    code, message = members.pop("code", None), members.pop("message", "")
+    if type(code) is not int or type(message) is not str:
+        raise InvalidMessage("error object: no integer code, or a message that is no string", excerpt(line))
+    data = members.pop("data") if members.get("data") is not None else None
+    return JsonRpcError(code, message, data, members)
 
 
 def classify(envelope: Envelope, line: bytes) -> Message:
@@ -173,6 +176,31 @@ def decode(line: bytes) -> Message:
     return classify(read_envelope(line), line)
 
 
+_decode_batch = msgspec.json.Decoder(list[Raw]).decode
+
+
+def decode_batch(line: bytes) -> tuple[Message | InvalidMessage, ...]:
+    """Decode a batch, which only 2025-03-26 has; what is no message among its members is told in its place.
+
+    Raises:
+        InvalidMessage: ``line`` is no array, or an empty one.
+    """
+    try:
+        members = _decode_batch(line)
+    except MALFORMED as error:
+        raise InvalidMessage(str(error), excerpt(line)) from None
+    if not members:
+        raise InvalidMessage("an empty batch", excerpt(line))
+    return tuple([_decode_member(bytes(member)) for member in members])
+
+
+def _decode_member(line: bytes) -> Message | InvalidMessage:
+    try:
+        return decode(line)
+    except InvalidMessage as error:
+        return error
+
+
 def _line(message: dict[str, Any]) -> bytes:
     """One line: JSON allows raw line ends only between tokens, and only a caller's `Raw` can bring one."""
     line = _encode_lines((message,))
@@ -205,5 +233,6 @@ def encode_error(id: RequestId | None, error: JsonRpcError) -> bytes:
     body: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.data is not None:
         body["data"] = error.data
+    body.update(error.extra)
     head: dict[str, Any] = {"jsonrpc": "2.0"} if id is None else {"jsonrpc": "2.0", "id": id}
     return _line({**head, "error": body})

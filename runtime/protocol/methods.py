@@ -173,7 +173,7 @@ def params_of(name: str, data: Raw | bytes | Mapping[str, Any] | None, version: 
     """
     cl = getattr(messages, _known(name, version).params)
     try:
-        return from_wire(cl, {} if data is None else data)  # type: ignore[no-any-return]
+        return from_wire(cl, {} if data is None else data)  # type: ignore[no-any-return]  # named in the table
     except WireError as error:
         raise WireError(error.type, f"params.{error.path}" if error.path else "params", error.reason) from None
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, overload
 
 import attrs
 import msgspec
@@ -319,34 +319,41 @@ def _make_reader(cl: type) -> Reader:
     return read
 
 
-class _Readers(dict[type, Reader]):
-    def __missing__(self, cl: type) -> Reader:
-        reader = self[cl] = _make_reader(cl)
+class _Readers(dict[Any, Reader]):
+    def __missing__(self, tp: Any) -> Reader:
+        reader = self[tp] = _make_reader(tp) if attrs.has(tp) else _reader_for(tp)
         return reader
 
 
 _READERS = _Readers()
 
 
-def _json(cl: type, data: Raw | bytes) -> Any:
+def _type_name(tp: Any) -> str:
+    return tp.__name__ if isinstance(tp, type) else " or ".join(map(_type_name, get_args(tp)))
+
+
+def _json(tp: Any, data: Raw | bytes) -> Any:
     try:
         return _decode_json(data)
     except MALFORMED as error:
-        raise WireError(cl.__name__, "", f"is not JSON: {error}") from None
+        raise WireError(_type_name(tp), "", f"is not JSON: {error}") from None
 
 
-def from_wire(cl: type[T], data: Raw | bytes | Mapping[str, Any]) -> T:
-    """The value of class ``cl`` (one of `messages`) that ``data`` spells, JSON text or decoded JSON.
+@overload
+def from_wire(cl: type[T], data: Raw | bytes | Mapping[str, Any]) -> T: ...
+@overload
+def from_wire(cl: types.UnionType, data: Raw | bytes | Mapping[str, Any]) -> Any: ...
+def from_wire(cl: Any, data: Raw | bytes | Mapping[str, Any]) -> Any:
+    """The value of ``cl`` (a class of `messages`, or a union of some) that ``data`` spells, JSON text or decoded JSON.
 
     Raises:
         WireError: it spells none; names the MCP type, the path in wire names, and what is wrong there.
     """
     value = _json(cl, data) if isinstance(data, Raw | bytes) else data
     try:
-        found: T = _READERS[cl](value)
+        return _READERS[cl](value)
     except _Misfit as misfit:
-        raise WireError(cl.__name__, misfit.path, misfit.reason) from None
-    return found
+        raise WireError(_type_name(cl), misfit.path, misfit.reason) from None
 
 
 def items_from_wire(cl: type[T], data: Raw | bytes | Mapping[str, Any]) -> tuple[T, tuple[WireError, ...]]:
