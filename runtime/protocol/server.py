@@ -40,7 +40,7 @@ from .jsonrpc import (
     encode_request,
     encode_response,
 )
-from .server_shape import error_of, legacy, members, plain
+from .server_shape import error_of, legacy, members, plain, visits_of
 from .server_state import ERAS, REFUSALS, TRANSITIONS, Met, ServerState, exists, lacks
 from .versions import (
     CLIENT_CAPABILITIES,
@@ -230,8 +230,22 @@ class ServerConnection:
         return line
 
     def fail(self, id: RequestId, error: JsonRpcError) -> bytes | None:
-        """The line that answers a request with an error, in its era's code; None when nobody waits any more."""
-        return None if self._pending.pop(id, None) is None else encode_error(id, error_of(error, self.era))
+        """The line that answers a request with an error, in its era's code; None when nobody waits any more.
+
+        A modern client that must visit pages first (``-32042``, a legacy code) is asked to, as `require_input` does.
+        """
+        work = self._pending.get(id)
+        if work is None:
+            return None
+        if self.era is Era.MODERN and work.method in MAY_ASK and (visits := visits_of(error)) is not None:
+            try:
+                return self.require_input(id, visits)
+            except MissingCapability as missing:
+                data = {"requiredCapabilities": missing.required}
+                error = JsonRpcError(codes.MISSING_CLIENT_CAPABILITY, str(missing), data)
+        line = encode_error(id, error_of(error, self.era))
+        del self._pending[id]
+        return line
 
     def require_input(
         self, id: RequestId, requests: Mapping[str, Mapping[str, Any]], state: str | None = None

@@ -228,6 +228,32 @@ def test_a_missing_resource_has_the_code_of_its_era(version, talk):
     }
 
 
+VISITS = {"elicitations": [URL, {**URL, "elicitationId": "e2"}]}
+
+
+@pytest.mark.parametrize("offers", [{}, {"elicitation": {"url": {}}}])
+def test_pages_to_be_visited_first_are_an_error_or_a_question_as_the_era_has_it(version, offers, talk):
+    client = talk(version, offers=offers)
+    error = JsonRpcError(codes.URL_ELICITATION_REQUIRED, "Sign in first", VISITS)
+    told = client.hear(client.server.fail(client.asked("tools/call"), error))
+    if not client.modern:
+        assert told["error"]["code"] == codes.URL_ELICITATION_REQUIRED
+    elif offers:
+        visit = {"method": "elicitation/create", "params": {k: v for k, v in URL.items() if k != "elicitationId"}}
+        assert told["result"]["inputRequests"] == {"visit0": visit, "visit1": visit}
+    else:
+        assert told["error"]["data"] == {"requiredCapabilities": {"elicitation": {"url": {}}}}
+    assert not client.server.pending
+
+
+@pytest.mark.parametrize("data", [None, 5, {}, {"elicitations": 5}, {"elicitations": [5]}, {"elicitations": [FORM]}])
+def test_the_legacy_code_for_pages_to_visit_never_reaches_a_modern_client(data, talk):
+    client = talk(MODERN_VERSION)
+    for method in ("tools/call", "tools/list"):
+        error = JsonRpcError(codes.URL_ELICITATION_REQUIRED, "Sign in first", data)
+        assert client.hear(client.server.fail(client.asked(method), error))["error"]["code"] == codes.INTERNAL_ERROR
+
+
 # -- before the greeting
 
 
