@@ -226,16 +226,33 @@ class ToolServer:
 
     # -- a server out
 
-    async def serve(self, transport: Transport, *, on_failure: OnFailure | None = None) -> None:
+    async def serve(
+        self,
+        transport: Transport,
+        *,
+        on_failure: OnFailure | None = None,
+        on_print: Callable[[str], object] | None = None,
+    ) -> None:
         """Serve one client until it ends its side; calls then in progress get a second to be answered.
 
-        ``on_failure`` is told the name and the exception of each call that raised something other than what it may
-        raise to fail. The transport stays open: it is its opener's.
+        The transport stays open: it is its opener's.
+
+        Args:
+            on_failure: is told the name and the exception of each call that raised something other than what it may
+                raise to fail.
+            on_print: is given each line that the functions print, which then does not reach this process's stdout;
+                perhaps in another thread.
         """
         session = Session(self, transport, on_failure)
         self._sessions.add(session)
         try:
-            await session.run()
+            if on_print is None:
+                await session.run()
+            else:
+                from .printing import printing_to
+
+                with printing_to(on_print):
+                    await session.run()
         finally:
             self._sessions.discard(session)
 
