@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from attrs import define, field, fields, has
 
@@ -101,8 +101,12 @@ def _among(kind: str, name: str, known: Sequence[str]) -> str:
 
 @define(repr=False)
 class ServerFailed(GreenroomError):
-    """A server is of no use as it is; its supervisor decides what next. ``stderr`` holds its last lines (S7)."""
+    """A server is of no use as it is; its supervisor decides what next. ``stderr`` holds its last lines (S7).
 
+    A ``lasting`` one is not tried again by itself: it would fail of the same, until somebody mends something.
+    """
+
+    lasting: ClassVar[bool] = False
     server: str
     stderr: Sequence[str]
 
@@ -137,6 +141,7 @@ class StartFailed(ServerFailed):
 class CommandNotFound(StartFailed):
     """There is no process, or no object, to speak to: the command or the module is missing or unusable."""
 
+    lasting = True
     command: str
     reason: str
 
@@ -146,7 +151,7 @@ class CommandNotFound(StartFailed):
 
     @property
     def remedy(self) -> str:
-        return "correct its configuration, or install what it names"
+        return f"correct its configuration, or install what it names; then reload({self.server!r})"
 
 
 @final
@@ -197,13 +202,61 @@ class RequiredToolsMissing(StartFailed):
 @final
 @define(repr=False)
 class NotSupported(StartFailed):
-    """The configuration asks for something that this version cannot do yet; the server is not started."""
+    """The configuration asks for something that this version cannot do; the server is not started."""
 
+    lasting = True
     feature: str
 
     @property
     def what(self) -> str:
-        return f"is not started: {self.feature} is not supported yet"
+        return f"is not started: {self.feature} is not supported"
+
+
+@final
+@define(repr=False)
+class ServerUnreachable(StartFailed):
+    """Nobody answers at its URL: the name is unknown, the connection refused, TLS failed."""
+
+    where: str
+    reason: str
+
+    @property
+    def what(self) -> str:
+        return f"cannot be reached at {self.where}: {self.reason}"
+
+
+@final
+@define(repr=False)
+class NotAuthorized(ServerFailed):
+    """It wants (other) credentials: HTTP 401 or 403. ``challenge`` is what its ``WWW-Authenticate`` says."""
+
+    lasting = True
+    status: int
+    challenge: str | None
+
+    @property
+    def what(self) -> str:
+        asks = f", and asks for {self.challenge[:200]}" if self.challenge else ""
+        return f"does not let us in: HTTP {self.status}{asks}"
+
+    @property
+    def remedy(self) -> str:
+        return (
+            "give it what it asks for in its headers, such as "
+            f'"headers": {{"Authorization": "Bearer ${{TOKEN}}"}}; then reload({self.server!r})'
+        )
+
+
+@final
+@define(repr=False)
+class ConnectionLost(ServerFailed):
+    """The connection to it broke. Its process, where it is ours, may live on, and is ended with the connection."""
+
+    reason: str
+
+    @property
+    def what(self) -> str:
+        return f"is cut off: {self.reason}"
 
 
 @final

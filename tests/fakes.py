@@ -16,6 +16,7 @@ from attrs import define, field
 
 from runtime.config import ServerSpec, load
 from runtime.host import Runtime, open_over
+from runtime.servers import Handlers
 from runtime.transports.framing import Noise
 from runtime.transports.memory import MemoryTransport, memory_pair
 
@@ -131,6 +132,7 @@ async def dead(peer: Peer) -> None:
 class _Link:
     transport: MemoryTransport
     peer: Peer
+    speaks_http: bool = False
 
     @property
     def pid(self) -> int:
@@ -171,13 +173,13 @@ class Fleet:
         return self.lives[server][life]
 
     def open(
-        self, wait: Any = None, timeout: float | None = None, **config: Any
+        self, wait: Any = None, timeout: float | None = None, handlers: Handlers | None = None, **config: Any
     ) -> AbstractAsyncContextManager[Runtime]:
         """Open a runtime on them; ``config`` is that of a file, with ``servers`` for what is to be said of each."""
         servers = config.pop("servers", {})
         source = {name: {"command": "scripted", **servers.get(name, {})} for name in self.scripts}
         loaded = load({"mcpServers": source, "journal": False, **config})
-        return open_over(self.open_link, loaded, wait=wait, timeout=timeout)
+        return open_over(self.open_link, loaded, wait=wait, timeout=timeout, handlers=handlers)
 
     @asynccontextmanager
     async def open_link(self, spec: ServerSpec, incarnation: int) -> AsyncIterator[_Link]:

@@ -1,4 +1,4 @@
-"""What is done with servers by their names: spawn, stop, reload, kill."""
+"""What is done with servers by their names: spawn, stop, reload, refresh, kill."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import trio
 from attrs import define, field
 
 from actors import ActorCrashed, ActorStopped
-from runtime.errors import NameTaken, RuntimeClosed
+from runtime.errors import GreenroomError, NameTaken, RuntimeClosed
 from runtime.host.house import House, why_down
 from runtime.host.tree import Tree
 from runtime.registry import Published
-from runtime.servers import CONNECTED, DOWN, Drain, KillChild, State, child_name
+from runtime.servers import CONNECTED, DOWN, Drain, KillChild, Record, Relist, State, child_name
 
 if TYPE_CHECKING:
     from runtime.servers import ServerStatus
@@ -92,6 +92,35 @@ class Acts:
                     ref.tell(Drain(on=False))  # to nobody, unless it was cancelled before
         for record in members:
             await record.wait(lambda now: now.settled)
+
+    async def refresh(self, server: str | None) -> None:
+        """Do what `Runtime.refresh` promises."""
+        house = self._house
+        if server is not None:
+            await self._refresh(house.known(server))
+            return
+        if house.closed:
+            raise RuntimeClosed
+        async with trio.open_nursery() as nursery:
+            for record in house.records.values():
+                if record.state not in DOWN:
+                    nursery.start_soon(self._refresh_if_it_can, record)
+
+    async def _refresh_if_it_can(self, record: Record) -> None:
+        with suppress(GreenroomError):
+            await self._refresh(record)
+
+    async def _refresh(self, record: Record) -> None:
+        while True:
+            if record.state in DOWN:
+                raise why_down(record)
+            try:
+                if record.ref is not None:
+                    await record.ref.ask(Relist())
+                    return
+            except (ActorCrashed, ActorStopped):  # the next incarnation lists of its own
+                ended = record.incarnation
+                await record.wait(lambda now, ended=ended: now.incarnation != ended or now.state in DOWN)  # type: ignore[misc]
 
     async def kill(self, server: str) -> None:
         """Do what `Runtime.kill` promises."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
@@ -27,11 +28,18 @@ from runtime.errors import (
     counted,
 )
 from runtime.host.house import House, why_down
-from runtime.servers import CONNECTED, DOWN, Record, State
+from runtime.servers import CONNECTED, DOWN, Changes, Record, State, Unsubscribe
 
 if TYPE_CHECKING:
     from runtime.call import ProgressCallback
-    from runtime.protocol import CallToolResult
+    from runtime.protocol import (
+        CallToolResult,
+        Completion,
+        CompletionReference,
+        GetPromptResult,
+        LoggingLevel,
+        ReadResourceResult,
+    )
 
 T = TypeVar("T")
 
@@ -58,10 +66,8 @@ class Calls:
         record = self._house.known(server)
         if not isinstance(tool, str):
             raise ToolNotFound(server, str(tool), tuple(record.tools))
-        if progress is not None:
-            _check_progress(progress)
         encoded = _encoded(server, tool, arguments)
-        call = Call(server, "tools/call", tool, {"name": tool, "arguments": encoded}, progress)
+        call = Call(server, "tools/call", tool, {"name": tool, "arguments": encoded}, _checked(progress))
         ttl = time_to_live(record.spec.cache, tool)
         key = cache_key(encoded) if ttl else None
         answer = await self._carry(record, call, timeout, key)
@@ -69,6 +75,80 @@ class Calls:
         if key is not None and call.sent_to and not result.is_error:
             self._house.cache.tell(Store(server, call.sent_to, tool, key, answer, ttl))
         return result
+
+    async def read_resource(
+        self, server: str, uri: str, timeout: float | None, progress: ProgressCallback | None
+    ) -> ReadResourceResult:
+        """Do what `Runtime.read_resource` promises."""
+        call = Call(server, "resources/read", _text("uri", uri), {"uri": uri}, _checked(progress))
+        return _typed(protocol.ReadResourceResult, call, await self._carry(self._house.known(server), call, timeout))
+
+    async def get_prompt(
+        self,
+        server: str,
+        name: str,
+        arguments: Mapping[str, str] | None,
+        timeout: float | None,
+        progress: ProgressCallback | None,
+    ) -> GetPromptResult:
+        """Do what `Runtime.get_prompt` promises."""
+        record = self._house.known(server)
+        params: dict[str, Any] = {"name": _text("name", name)}
+        if arguments is not None:
+            if not isinstance(arguments, Mapping) or not all(isinstance(each, str) for each in arguments.values()):
+                raise InvalidArguments(server, name, "of strings, for a prompt", verb="get prompt")
+            params["arguments"] = dict(arguments)
+        call = Call(server, "prompts/get", name, params, _checked(progress))
+        return _typed(protocol.GetPromptResult, call, await self._carry(record, call, timeout))
+
+    async def complete(
+        self,
+        server: str,
+        ref: str | CompletionReference,
+        argument: str,
+        value: str,
+        context: Mapping[str, str] | None,
+        timeout: float | None,
+    ) -> Completion:
+        """Do what `Runtime.complete` promises."""
+        record = self._house.known(server)
+        if isinstance(ref, str):
+            is_prompt = record.catalog is not None and ref in record.catalog.prompts
+            ref = (
+                protocol.ResourceTemplateReference(uri=ref)
+                if "://" in ref and not is_prompt
+                else protocol.PromptReference(name=ref)
+            )
+        name = ref.name if isinstance(ref, protocol.PromptReference) else ref.uri
+        params: dict[str, Any] = {
+            "ref": protocol.to_wire(ref),
+            "argument": {"name": _text("argument", argument), "value": _text("value", value)},
+        }
+        if context:
+            params["context"] = {"arguments": dict(context)}
+        call = Call(server, "completion/complete", name, params)
+        answer = await self._carry(record, call, timeout)
+        return _typed(protocol.CompleteResult, call, answer).completion
+
+    async def set_log_level(self, server: str, level: LoggingLevel, timeout: float | None) -> None:
+        """Do what `Runtime.set_log_level` promises."""
+        record = self._house.known(server)
+        if level not in protocol.LOG_LEVELS:
+            raise ValueError(f"level must be one of {', '.join(protocol.LOG_LEVELS)}; got {level!r:.80}")
+        await self._carry(record, Call(server, "logging/setLevel", level, {"level": level}), timeout)
+        record.log_level = level
+
+    @asynccontextmanager
+    async def subscribe(self, server: str, uri: str, timeout: float | None) -> AsyncIterator[Changes]:
+        """Do what `Runtime.subscribe` promises."""
+        record = self._house.known(server)
+        changes = record.watched.add(_text("uri", uri))
+        try:
+            await self._carry(record, Call(server, "resources/subscribe", uri, {"uri": uri}), timeout)
+            yield changes
+        finally:
+            if record.watched.remove(changes) and record.ref is not None:
+                record.ref.tell(Unsubscribe(uri))
 
     async def _remembered(self, record: Record, tool: str, key: str) -> Raw | None:
         if record.state is not State.READY:
@@ -78,7 +158,7 @@ class Calls:
         except (ActorCrashed, ActorStopped):
             return None  # a cache that has trouble is no trouble of its user
 
-    async def _carry(self, record: Record, call: Call, timeout: float | None, key: str | None) -> Raw:
+    async def _carry(self, record: Record, call: Call, timeout: float | None, key: str | None = None) -> Raw:
         seconds = record.spec.timeout if timeout is None else _seconds(timeout)
         deadline = trio.current_time() + seconds
         limit = self.deadlines.limit(deadline)
@@ -125,9 +205,18 @@ def _typed(kind: type[T], call: Call, answer: Raw) -> T:
         raise InvalidAnswer(call.server, call.name, Sent.UNKNOWN, str(error), verb=call.verb) from error
 
 
-def _check_progress(progress: object) -> None:
+def _checked(progress: ProgressCallback | None) -> ProgressCallback | None:
+    if progress is None:
+        return None
     if not callable(progress) or iscoroutinefunction(progress) or iscoroutinefunction(type(progress).__call__):
         raise TypeError(f"progress must be a plain function, for it is called and not awaited; got {progress!r:.200}")
+    return progress
+
+
+def _text(what: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a string; got {value!r:.80}")
+    return value
 
 
 def _seconds(timeout: object) -> float:

@@ -13,13 +13,24 @@ from runtime.host.house import House
 from runtime.servers import with_servers
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from trio.abc import ReceiveChannel
+
     import actors
     from runtime.call import ProgressCallback
     from runtime.config import RuntimeConfig
     from runtime.journal import Event, Subscription
-    from runtime.protocol import CallToolResult
-    from runtime.registry import ToolEntry
-    from runtime.servers import ServerStatus
+    from runtime.protocol import (
+        CallToolResult,
+        Completion,
+        CompletionReference,
+        GetPromptResult,
+        LoggingLevel,
+        ReadResourceResult,
+    )
+    from runtime.registry import PromptEntry, ResourceEntry, ResourceTemplateEntry, ToolEntry
+    from runtime.servers import ResourceChanged, ServerStatus
 
 
 @final
@@ -52,12 +63,26 @@ class Runtime:
 
         Raises `ServerNotFound`.
         """
-        if server is not None:
-            self._house.named(server)
+        self._checked(server)
         directory = self._house.directory
         if query is None:
             return directory.tools(server)
         return tuple(entry for entry in directory.discover(query) if server in (None, entry.server))
+
+    def resources(self, server: str | None = None) -> tuple[ResourceEntry, ...]:
+        """Return the resources listed now, of one server or all. Raises `ServerNotFound`."""
+        return self._house.directory.resources(self._checked(server))
+
+    def resource_templates(self, server: str | None = None) -> tuple[ResourceTemplateEntry, ...]:
+        """Return the resource templates listed now, of one server or all. Raises `ServerNotFound`."""
+        return self._house.directory.resource_templates(self._checked(server))
+
+    def prompts(self, server: str | None = None) -> tuple[PromptEntry, ...]:
+        """Return the prompts listed now, of one server or all. Raises `ServerNotFound`."""
+        return self._house.directory.prompts(self._checked(server))
+
+    def _checked(self, server: str | None) -> str | None:
+        return None if server is None else self._house.named(server).name
 
     def discover(self, query: str, *, limit: int = 10) -> tuple[ToolEntry, ...]:
         """Search the tools of all servers by words: names, titles, descriptions, argument names. Best first."""
@@ -94,6 +119,68 @@ class Runtime:
         """
         return await self._calls.call_tool(server, tool, arguments, timeout, progress)
 
+    async def read_resource(
+        self, server: str, uri: str, *, timeout: float | None = None, progress: ProgressCallback | None = None
+    ) -> ReadResourceResult:
+        """Read a resource, listed or not: a template's URIs are in no list.
+
+        Waits, is cancelled and fails as `call` does.
+        """
+        return await self._calls.read_resource(server, uri, timeout, progress)
+
+    async def get_prompt(
+        self,
+        server: str,
+        name: str,
+        arguments: Mapping[str, str] | None = None,
+        *,
+        timeout: float | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> GetPromptResult:
+        """Return a prompt's messages, with ``arguments`` filled in.
+
+        Waits, is cancelled and fails as `call` does.
+        """
+        return await self._calls.get_prompt(server, name, arguments, timeout, progress)
+
+    async def complete(
+        self,
+        server: str,
+        ref: str | CompletionReference,
+        argument: str,
+        value: str = "",
+        *,
+        context: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Completion:
+        """Return what ``argument`` of a prompt or a resource template may be, as far as ``value`` is typed already.
+
+        ``ref`` is the prompt's name or the template's URI; ``context`` holds the arguments that are settled. Waits, is
+        cancelled and fails as `call` does.
+        """
+        return await self._calls.complete(server, ref, argument, value, context, timeout)
+
+    async def set_log_level(self, server: str, level: LoggingLevel, *, timeout: float | None = None) -> None:
+        """Have a server log from ``level`` on; what it logs arrives in `events`, as `ServerLogged`.
+
+        Holds over restarts. Waits, is cancelled and fails as `call` does.
+        """
+        await self._calls.set_log_level(server, level, timeout)
+
+    def subscribe(
+        self, server: str, uri: str, *, timeout: float | None = None
+    ) -> AbstractAsyncContextManager[ReceiveChannel[ResourceChanged]]:
+        """Hear, for as long as the block, of each change of a resource, and of what is below it::
+
+            async with host.subscribe("notes", "notes://today") as changes:
+                async for change in changes:
+                    print(await host.read_resource("notes", change.uri))
+
+        Holds over restarts, after which what may have changed meanwhile is told as missed. The channel ends with the
+        runtime. Entering waits, is cancelled and fails as `call` does.
+        """
+        return self._calls.subscribe(server, uri, timeout)
+
     # -- acting
 
     async def spawn(self, name: str, spec: Mapping[str, Any]) -> ServerStatus:
@@ -118,6 +205,14 @@ class Runtime:
         Raises `ServerNotFound`.
         """
         await self._acts.reload(server)
+
+    async def refresh(self, server: str | None = None) -> None:
+        """Fetch the lists of a server again, or of all that are up, and return when they are published.
+
+        For servers that do not tell when their lists change. Raises, for a server that is named, `ServerNotFound`,
+        `ServerEjected`, `ServerStopped`, or what was wrong with its lists.
+        """
+        await self._acts.refresh(server)
 
     async def kill(self, server: str) -> None:
         """End a server's process at once, as a crash would; its supervisor brings it back.

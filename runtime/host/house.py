@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import TYPE_CHECKING, final
 
 from attrs import define, field
 
 import actors
-from runtime.errors import NotSupported, RuntimeClosed, ServerEjected, ServerNotFound, ServerStopped
+from runtime.errors import (
+    GreenroomError,
+    RuntimeClosed,
+    ServerEjected,
+    ServerFailed,
+    ServerNotFound,
+    ServerStopped,
+)
 from runtime.journal import Feed
 from runtime.registry import EMPTY
 from runtime.servers import Record, State, child_name
@@ -42,6 +50,7 @@ class House:
         self.closed = True
         for record in self.records.values():
             record.move(State.STOPPED)
+            record.watched.end()
         self.feed.close()
 
     # -- names
@@ -84,10 +93,10 @@ class House:
         return next((name for name, group in self.config.groups.items() if member in group.servers), None)
 
 
-def why_down(record: Record) -> ServerEjected | ServerStopped | NotSupported:
+def why_down(record: Record) -> GreenroomError:
     """Say what whoever wants something of a server that is down is to be told."""
-    if isinstance(record.last_error, NotSupported):
-        return NotSupported(record.name, (), record.last_error.feature)
+    if isinstance(record.last_error, ServerFailed) and record.last_error.lasting:
+        return copy(record.last_error)  # of its own, for a raised error collects where it was raised
     if record.state is State.EJECTED:
         return ServerEjected(record.name, record.window.intensity, record.window.period, record.last_error)
     return ServerStopped(record.name)

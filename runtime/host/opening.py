@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 import trio
+from attrs import evolve
 
 import actors
 from actors import Strategy
@@ -18,15 +19,15 @@ from runtime.host.calling import Calls
 from runtime.host.face import Runtime
 from runtime.host.house import House
 from runtime.host.tree import WINDOW, Tree
-from runtime.journal import Feed
-from runtime.servers import DOWN, Record, State, open_link
+from runtime.journal import Feed, HandlerFailed
+from runtime.servers import DOWN, Handlers, Record, State, open_link
 from runtime.tasks import beside
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.config import RuntimeConfig
-    from runtime.servers import OpenLink
+    from runtime.servers import Elicitation, OpenLink, Roots, Sampling
 
 Wait = Literal["settled", "required", "none"]
 
@@ -37,12 +38,20 @@ async def open_runtime(
     *,
     wait: Wait | None = None,
     timeout: float | None = None,
+    sampling: Sampling | None = None,
+    elicitation: Elicitation | None = None,
+    roots: Roots | None = None,
 ) -> AsyncIterator[Runtime]:
     """Start the servers of a configuration, each an actor under its supervisor, and stop them all in order at the end.
 
     ``wait`` says when to enter; None: as the configuration's ``start`` says. ``"settled"``: once each server is ready
     or its first attempt has failed; ``"required"``: once the required servers are ready; ``"none"``: at once. After
     ``timeout`` seconds it enters anyway.
+
+    ``sampling``, ``elicitation`` and ``roots`` answer what servers may ask of this program: its language model, its
+    user, the places to work in. The first two are ``async`` functions of the server's name and the typed params, and
+    return the typed result, or raise `Declined`; ``roots`` is a list of paths, or such a function of the name. What is
+    not given is not offered to servers.
 
     Raises `runtime.ConfigError` before anything is started, `ServersNotReady` where a required server is not ready when
     it should enter, and `RuntimeFailed` out of the block should the root of the tree give up. No process is left.
@@ -51,18 +60,27 @@ async def open_runtime(
     from runtime.transports.guard import open_guard
 
     loaded = load(config)
-    async with open_guard() as guard:
-        async with open_over(partial(open_link, guard=guard), loaded, wait=wait, timeout=timeout) as runtime:
-            yield runtime
+    handlers = Handlers(sampling, elicitation, roots)
+    async with (
+        open_guard() as guard,
+        open_over(partial(open_link, guard=guard), loaded, wait=wait, timeout=timeout, handlers=handlers) as runtime,
+    ):
+        yield runtime
 
 
 @asynccontextmanager
 async def open_over(
-    open_link: OpenLink, config: RuntimeConfig, *, wait: Wait | None = None, timeout: float | None = None
+    open_link: OpenLink,
+    config: RuntimeConfig,
+    *,
+    wait: Wait | None = None,
+    timeout: float | None = None,
+    handlers: Handlers | None = None,
 ) -> AsyncIterator[Runtime]:
     """Do what `open_runtime` does, over links of your own making: to other machines, or to servers made of faults."""
     house = House(config, Feed())
-    calls, tree = Calls(house), Tree(house, open_link)
+    handlers = evolve(handlers or Handlers(), failed=partial(_handler_failed, house.feed))
+    calls, tree = Calls(house), Tree(house, open_link, handlers)
     try:
         async with (
             beside(calls.deadlines.run),
@@ -77,6 +95,10 @@ async def open_over(
                 house.close()
     except actors.SupervisorExit as error:
         raise RuntimeFailed(str(error)) from error.__cause__
+
+
+def _handler_failed(feed: Feed, server: str, method: str, error: Exception) -> None:
+    feed.publish(HandlerFailed(feed.now(), server, method, f"{type(error).__name__}: {error}"))
 
 
 async def _opened(records: Iterable[Record], wait: Wait, timeout: float | None) -> None:

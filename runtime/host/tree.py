@@ -17,7 +17,7 @@ from runtime.journal import ServerCrashed
 from runtime.journal import ServerEjected as EjectedEvent
 from runtime.journal import ServerStopped as StoppedEvent
 from runtime.registry import CatalogFetched, CatalogGone, Registry
-from runtime.servers import Record, Services, State, fleet_specs, island_spec
+from runtime.servers import Handlers, Record, Services, State, fleet_specs, island_spec
 
 if TYPE_CHECKING:
     from runtime.registry import Catalog, Directory
@@ -33,10 +33,11 @@ class Tree:
 
     _house: House
     _open_link: OpenLink
+    _handlers: Handlers
     _services: Services = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._services = Services(self._open_link, self._house.feed, self._take_catalog)
+        self._services = Services(self._open_link, self._house.feed, self._take_catalog, self.is_down, self._handlers)
 
     # -- what it is made of
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 from attrs import frozen
 
 from runtime.errors import counted
 from runtime.value import Value
+
+_SHOWN = 10  # names that a line shows of a changed list
+_TEXT = 500  # characters that a line shows of a log
 
 
 @frozen(repr=False)
@@ -90,18 +93,87 @@ class ServerStopped(Event):
     name: ClassVar[str] = "stopped"
 
 
-@final
 @frozen(repr=False)
-class ToolsChanged(Event):
-    """Its list of tools is another than before."""
+class ListChanged(Event):
+    """A list of its is another than before; nothing added and nothing removed: something in it is."""
 
-    name: ClassVar[str] = "tools_changed"
+    noun: ClassVar[str] = "list"
     added: tuple[str, ...]
     removed: tuple[str, ...]
 
     def told(self) -> str:
         signs = [f"+{name}" for name in self.added] + [f"-{name}" for name in self.removed]
-        return f"tools changed: {' '.join(signs) or 'definitions'}"
+        shown = " ".join(signs[:_SHOWN]) + (f" and {len(signs) - _SHOWN} more" if len(signs) > _SHOWN else "")
+        return f"{self.noun} changed: {shown or 'definitions'}"
+
+
+@final
+@frozen(repr=False)
+class ToolsChanged(ListChanged):
+    """Its list of tools is another than before."""
+
+    name: ClassVar[str] = "tools_changed"
+    noun: ClassVar[str] = "tools"
+
+
+@final
+@frozen(repr=False)
+class ResourcesChanged(ListChanged):
+    """Its list of resources, or of their templates, is another than before. They are named by their URIs."""
+
+    name: ClassVar[str] = "resources_changed"
+    noun: ClassVar[str] = "resources"
+
+
+@final
+@frozen(repr=False)
+class PromptsChanged(ListChanged):
+    """Its list of prompts is another than before."""
+
+    name: ClassVar[str] = "prompts_changed"
+    noun: ClassVar[str] = "prompts"
+
+
+@final
+@frozen(repr=False)
+class ListFlawed(Event):
+    """Something in its lists, or a whole list other than that of its tools, cannot be read, and is left out."""
+
+    name: ClassVar[str] = "list_flawed"
+    flaws: tuple[str, ...]
+
+    def told(self) -> str:
+        more = f" and {counted(len(self.flaws) - 1, 'more flaw')}" if len(self.flaws) > 1 else ""
+        return f"lists something unreadable: {self.flaws[0]}{more}"
+
+
+@final
+@frozen(repr=False)
+class ServerLogged(Event):
+    """It has written to its log. ``data`` is any JSON value; ``level`` one of MCP's, from debug to emergency."""
+
+    name: ClassVar[str] = "logged"
+    level: str
+    logger: str | None
+    data: Any
+
+    def told(self) -> str:
+        logger = f" {self.logger}" if self.logger else ""
+        text = self.data if isinstance(self.data, str) else repr(self.data)
+        return f"{self.level}{logger}: {text:.{_TEXT}}"
+
+
+@final
+@frozen(repr=False)
+class HandlerFailed(Event):
+    """The program's own handler failed on what this server asked of it; the server was told so."""
+
+    name: ClassVar[str] = "handler_failed"
+    method: str
+    reason: str
+
+    def told(self) -> str:
+        return f"the handler of {self.method} failed: {self.reason}"
 
 
 @final

@@ -9,7 +9,7 @@ import trio
 from attrs import define, field
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
 
-from runtime.journal.events import Event, EventsLost
+from runtime.journal.events import Event, EventsLost, ServerLogged
 
 RECENT = 200
 SUBSCRIBER_BUFFER = 1000
@@ -18,7 +18,10 @@ SUBSCRIBER_BUFFER = 1000
 @final
 @define(eq=False, repr=False)
 class Feed:
-    """What the rooms publish to and users subscribe at. ``recent`` are the last events, oldest first."""
+    """What the rooms publish to and users subscribe at.
+
+    ``recent`` are the last events, oldest first, without what servers log: a talkative one would drive out the rest.
+    """
 
     opened_at: float = field(factory=trio.current_time)
     recent: deque[Event] = field(factory=lambda: deque(maxlen=RECENT), init=False)
@@ -30,7 +33,8 @@ class Feed:
 
     def publish(self, event: Event) -> None:
         """Hand an event to every subscriber."""
-        self.recent.append(event)
+        if not isinstance(event, ServerLogged):
+            self.recent.append(event)
         for subscriber in tuple(self._subscribers):
             subscriber._put(event)
 

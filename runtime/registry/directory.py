@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from attrs import field, frozen
 
 from runtime.value import Value
 
 if TYPE_CHECKING:
-    from runtime.protocol import Tool
+    from runtime.protocol import Prompt, Resource, ResourceTemplate, Tool
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -33,12 +33,61 @@ class ToolEntry(Value):
 
 @final
 @frozen(repr=False)
+class ResourceEntry(Value):
+    """A resource and the server that has it."""
+
+    server: str
+    resource: Resource
+
+    @property
+    def uri(self) -> str:
+        """What it is read by."""
+        return self.resource.uri
+
+
+@final
+@frozen(repr=False)
+class ResourceTemplateEntry(Value):
+    """Resources by a pattern of their URIs, and the server that has them."""
+
+    server: str
+    template: ResourceTemplate
+
+    @property
+    def uri_template(self) -> str:
+        """The pattern, one of RFC 6570."""
+        return self.template.uri_template
+
+
+@final
+@frozen(repr=False)
+class PromptEntry(Value):
+    """A prompt and the server that has it."""
+
+    server: str
+    prompt: Prompt
+
+    @property
+    def name(self) -> str:
+        """The prompt's name, as the server calls it."""
+        return self.prompt.name
+
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@final
+@frozen(repr=False)
 class Catalog(Value):
     """What one incarnation of a server lists."""
 
     server: str
     incarnation: int
-    tools: Mapping[str, Tool]
+    tools: Mapping[str, Tool] = NOTHING
+    resources: Mapping[str, Resource] = NOTHING  # by URI
+    resource_templates: Mapping[str, ResourceTemplate] = NOTHING  # by pattern
+    prompts: Mapping[str, Prompt] = NOTHING
+    flaws: Mapping[str, tuple[str, ...]] = NOTHING  # {kind of list: what of it could not be had}
 
 
 @final
@@ -64,8 +113,28 @@ class Directory(Value):
 
     def tools(self, server: str | None = None) -> tuple[ToolEntry, ...]:
         """Return the tools of one server, or of all, by server in the order they came."""
-        catalogs = self.catalogs.values() if server is None else [c for c in (self.catalogs.get(server),) if c]
-        return tuple(ToolEntry(catalog.server, tool) for catalog in catalogs for tool in catalog.tools.values())
+        return tuple(ToolEntry(each.server, tool) for each in self._of(server) for tool in each.tools.values())
+
+    def resources(self, server: str | None = None) -> tuple[ResourceEntry, ...]:
+        """Return the resources of one server, or of all."""
+        return tuple(
+            ResourceEntry(each.server, found) for each in self._of(server) for found in each.resources.values()
+        )
+
+    def resource_templates(self, server: str | None = None) -> tuple[ResourceTemplateEntry, ...]:
+        """Return the resource templates of one server, or of all."""
+        return tuple(
+            ResourceTemplateEntry(each.server, found)
+            for each in self._of(server)
+            for found in each.resource_templates.values()
+        )
+
+    def prompts(self, server: str | None = None) -> tuple[PromptEntry, ...]:
+        """Return the prompts of one server, or of all."""
+        return tuple(PromptEntry(each.server, found) for each in self._of(server) for found in each.prompts.values())
+
+    def _of(self, server: str | None) -> Iterable[Catalog]:
+        return self.catalogs.values() if server is None else [c for c in (self.catalogs.get(server),) if c]
 
     def discover(self, query: str, limit: int | None = None) -> tuple[ToolEntry, ...]:
         """Return the tools that fit a query best, best first; none that fits none of its words."""

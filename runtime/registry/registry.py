@@ -8,14 +8,14 @@ from typing import final
 from attrs import define, frozen
 
 import actors
-from runtime.journal import Feed, ToolsChanged
+from runtime.journal import Feed, ListFlawed, PromptsChanged, ResourcesChanged, ToolsChanged
 from runtime.registry.directory import Catalog, Directory
 
 
 @final
 @frozen(repr=False)
 class CatalogFetched(actors.Ask[None]):
-    """An incarnation's tools, when it is ready and whenever they have changed; answered when they are published."""
+    """What an incarnation lists, when it is ready and whenever they have changed; answered when they are published."""
 
     catalog: Catalog
 
@@ -59,7 +59,25 @@ class Registry:
         if known is not None and known.incarnation > catalog.incarnation:
             return
         self.directory = self.directory.with_catalog(catalog)
-        if known is not None and known.tools != catalog.tools:
-            added = tuple(name for name in catalog.tools if name not in known.tools)
-            removed = tuple(name for name in known.tools if name not in catalog.tools)
-            self.feed.publish(ToolsChanged(self.feed.now(), catalog.server, added, removed))
+        if new := _new_flaws(known, catalog):
+            self.feed.publish(ListFlawed(self.feed.now(), catalog.server, new))
+        if known is not None:
+            for change, kinds in _CHANGES:
+                before = {name: item for kind in kinds for name, item in getattr(known, kind).items()}
+                after = {name: item for kind in kinds for name, item in getattr(catalog, kind).items()}
+                if before != after:
+                    added = tuple(name for name in after if name not in before)
+                    removed = tuple(name for name in before if name not in after)
+                    self.feed.publish(change(self.feed.now(), catalog.server, added, removed))
+
+
+_CHANGES = (
+    (ToolsChanged, ("tools",)),
+    (ResourcesChanged, ("resources", "resource_templates")),
+    (PromptsChanged, ("prompts",)),
+)
+
+
+def _new_flaws(known: Catalog | None, catalog: Catalog) -> tuple[str, ...]:
+    before = {flaw for flaws in known.flaws.values() for flaw in flaws} if known is not None else set()
+    return tuple(flaw for flaws in catalog.flaws.values() for flaw in flaws if flaw not in before)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, final
 
+import trio
 from attrs import define, field
 from msgspec import Raw
 
 import actors
 from runtime.call import Call
-from runtime.errors import CallInterrupted, Sent, ServerError, ServerFailed
-from runtime.protocol import JsonRpcError, RequestId
+from runtime.errors import CallInterrupted, InputUnanswered, InvalidAnswer, Sent, ServerError, ServerFailed
+from runtime.protocol import JsonRpcError, RequestId, WireError
+from runtime.servers.handlers import Handlers, Unanswered
+from runtime.servers.pending import Pending, Refused, TaskFailed
 
 if TYPE_CHECKING:
+    from runtime.protocol import InputRequest
     from runtime.servers.conversation import Conversation
+
+ROUNDS = 20  # of one call; a server that asks back more often is not asking but looping
+PAUSE = 0.1  # seconds before a call is said again that nothing was asked for; twice as many each time
+LONGEST_PAUSE = 5.0
 
 
 @final
@@ -23,6 +31,7 @@ class Flights:
     """The calls in flight of one conversation."""
 
     conversation: Conversation
+    handlers: Handlers
     _count: Callable[[int], None]  # told how many calls are in flight, whenever that changes
     _number: int = field(default=0, init=False)
 
@@ -35,39 +44,64 @@ class Flights:
         self._count(self._number)
 
     def landed(self) -> None:
+        """One call less."""
         self._number -= 1
         self._count(self._number)
-
-    def forsake(self, id: RequestId) -> None:
-        self.conversation.forget(id)
-        self.landed()
 
 
 @final
 @define(eq=False, repr=False)
-class Flight:
-    """One call. Its place is free before its caller is told, so that who waited for the place can have it."""
+class Flight(Pending):
+    """One call. Its place is free before its caller is told, so that who waited for the place can have it.
+
+    Between two requests of it, while an answer is gathered or a task is under way, it is *aside*: nothing of it is on
+    the wire, and it still is in flight.
+    """
 
     call: Call
     _flights: Flights
-    id: RequestId = field(init=False)
+    id: RequestId = field(init=False)  # of the request that was sent last
     reply: actors.Reply[Raw] = field(init=False)
+    _aside: trio.CancelScope | None = field(default=None, init=False)
+    _task_id: str | None = field(default=None, init=False)
+    _rounds: int = field(default=0, init=False)
+
+    # -- how it ends
 
     def settle(self, result: Raw) -> None:
         self._flights.landed()
         self.reply.settle(result)
 
     def fail(self, error: JsonRpcError) -> None:
-        self._flights.landed()
         call = self.call
-        self.reply.fail(ServerError(call.server, call.name, Sent.UNKNOWN, error, verb=call.verb))
+        self._fall(ServerError(call.server, call.name, Sent.UNKNOWN, error, verb=call.verb))
+
+    def invalid(self, error: WireError) -> None:
+        call = self.call
+        self._fall(InvalidAnswer(call.server, call.name, Sent.UNKNOWN, str(error), verb=call.verb))
 
     def interrupt(self, failure: ServerFailed | None) -> None:
         """It was sent, and nobody knows what became of it (S4)."""
-        self._flights.landed()
+        if self._aside is not None:
+            self._aside.cancel()
         error = CallInterrupted(self.call.server, self.call.name, Sent.UNKNOWN, verb=self.call.verb)
         error.__cause__ = failure
+        self._fall(error)
+
+    def forsake(self) -> None:
+        """Its caller has gone: tell the server."""
+        if self._aside is not None:
+            self._aside.cancel()
+        if self._task_id is not None:
+            self._flights.conversation.tell("tasks/cancel", {"taskId": self._task_id})
+        self._flights.conversation.forget(self.id)
+        self._flights.landed()
+
+    def _fall(self, error: Exception) -> None:
+        self._flights.landed()
         self.reply.fail(error)
+
+    # -- what may come before
 
     def progressed(self, progress: float, total: float | None, message: str | None) -> None:
         if self.call.progress is None:
@@ -78,6 +112,60 @@ class Flight:
             self.forsake()
             self.reply.fail(error)
 
-    def forsake(self) -> None:
-        """Its caller has gone: tell the server."""
-        self._flights.forsake(self.id)
+    def asked_back(self, requests: Mapping[str, InputRequest]) -> None:
+        self._rounds += 1
+        self._step_aside(self._answer_back, requests)
+
+    def became_task(self, task_id: str, interval: float | None) -> None:
+        self._task_id = task_id
+        self._step_aside(self._follow, task_id, interval)
+
+    def _step_aside(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
+        self._aside = trio.CancelScope()
+        self._flights.conversation.nursery.start_soon(self._go_aside, self._aside, work, args)
+
+    async def _go_aside(
+        self, scope: trio.CancelScope, work: Callable[..., Awaitable[None]], args: tuple[Any, ...]
+    ) -> None:
+        with scope:
+            try:
+                await work(*args)
+            except (Unanswered, Refused, TaskFailed) as error:
+                # Who has been told of an end meanwhile, is not told again.
+                if not scope.cancel_called:
+                    self._give_up(error)
+
+    def _give_up(self, error: Unanswered | Refused | TaskFailed) -> None:
+        call = self.call
+        self._flights.conversation.forget(self.id)
+        if isinstance(error, TaskFailed) and error.error is not None:
+            self.fail(error.error)
+        else:
+            told = InputUnanswered(call.server, call.name, Sent.UNKNOWN, str(error), verb=call.verb)
+            told.__cause__ = error.__cause__
+            self._fall(told)
+
+    async def _answer_back(self, requests: Mapping[str, InputRequest]) -> None:
+        if self._rounds > ROUNDS:
+            raise Refused(f"it has asked back more than {ROUNDS} times", None)
+        if not requests:
+            await trio.sleep(min(PAUSE * 2**self._rounds, LONGEST_PAUSE))
+        responses = await self._flights.handlers.gather(self.call.server, requests)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        conversation = self._flights.conversation
+        self.id, line = conversation.retry(self.id, responses, self)
+        await conversation.send(line)
+
+    async def _follow(self, task_id: str, interval: float | None) -> None:
+        from runtime.servers.tasks import result_of
+
+        def gather(requests: Mapping[str, InputRequest]) -> Awaitable[Mapping[str, Any]]:
+            return self._flights.handlers.gather(self.call.server, requests)
+
+        conversation = self._flights.conversation
+        result = await result_of(task_id, interval, conversation.ask, gather)
+        assert self._aside is not None
+        if not self._aside.cancel_called:
+            self._task_id = None
+            conversation.forget(self.id)
+            self.settle(result)

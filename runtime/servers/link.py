@@ -39,6 +39,10 @@ class Link(Protocol):
     def pid(self) -> int | None:
         """The process, where there is one."""
 
+    @property
+    def speaks_http(self) -> bool:
+        """Whether messages travel with headers, by which those on the way may read something of them."""
+
     def kill(self) -> None:
         """End the other end at once, as a crash would."""
 
@@ -87,6 +91,7 @@ async def open_link(spec: ServerSpec, incarnation: int, *, guard: Guard) -> Asyn
 class _ProcessLink:
     transport: StdioTransport
     _secrets: tuple[str, ...]  # values that its output may repeat, and ours may not (S9)
+    speaks_http: bool = field(default=False, init=False)
 
     @property
     def pid(self) -> int | None:
@@ -151,6 +156,7 @@ class _InProcessLink:
     _over: trio.Event = field(factory=trio.Event, init=False)
     _how: str = field(default="was ended", init=False)
     pid: int | None = field(default=None, init=False)
+    speaks_http: bool = field(default=False, init=False)
     ended_well: bool = field(default=False, init=False)
 
     def kill(self) -> None:

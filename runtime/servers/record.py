@@ -10,11 +10,12 @@ import trio
 from attrs import define, field, frozen
 
 import actors
+from runtime.servers.watching import Watched
 from runtime.value import Value
 
 if TYPE_CHECKING:
     from runtime.config import ServerSpec, Window
-    from runtime.protocol import Era, Implementation, Opened, Tool
+    from runtime.protocol import Era, Implementation, Opened, ServerCapabilities, Tool
     from runtime.registry import Catalog
     from runtime.servers.link import Link
 
@@ -48,7 +49,8 @@ class ServerStatus(Value):
 
     ``incarnation`` and ``restarts`` count over the whole life of the runtime; ``in_flight`` are calls on the wire,
     ``queued`` calls that wait. ``stderr`` are the last lines of its last process, ``noise`` the lines on its stdout
-    that were no messages. ``last_error`` is the last failure, also of a server that has recovered since.
+    that were no messages. ``last_error`` is the last failure, also of a server that has recovered since. ``flaws`` says
+    what of its lists could not be had and is left out; ``instructions`` is what it says on how to use it.
     """
 
     server: str
@@ -61,11 +63,15 @@ class ServerStatus(Value):
     server_info: Implementation | None
     uptime: float | None
     tools: int
+    resources: int
+    prompts: int
     in_flight: int
     queued: int
     last_error: BaseException | None
     stderr: tuple[str, ...]
     noise: int
+    flaws: tuple[str, ...]
+    instructions: str | None
 
 
 @final
@@ -86,10 +92,17 @@ class Record:
     era: Era | None = None  # remembered: the next incarnation need not find out again
     version: str | None = None
     server_info: Implementation | None = None
+    capabilities: ServerCapabilities | None = None  # of the last handshake
+    instructions: str | None = None
+    log_level: str | None = None  # what was asked for; the next incarnation is told, too
+    watched: Watched = field(init=False)
     ready_at: float | None = None
     in_flight: int = 0
     last_error: BaseException | None = None
     _changed: trio.Event = field(factory=trio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.watched = Watched(self.name)
 
     @property
     def name(self) -> str:
@@ -118,6 +131,7 @@ class Record:
     def agree(self, opened: Opened) -> None:
         """The handshake is done."""
         self.era, self.version, self.server_info = opened.era, opened.version, opened.server_info
+        self.capabilities, self.instructions = opened.capabilities, opened.instructions
 
     def count(self, in_flight: int) -> None:
         """Say how many calls are on the wire."""
@@ -163,7 +177,7 @@ class Record:
 
     def status(self) -> ServerStatus:
         """Return a snapshot."""
-        link, ref = self.link, self.ref
+        link, ref, catalog = self.link, self.ref, self.catalog
         return ServerStatus(
             server=self.name,
             state=self.state,
@@ -175,9 +189,13 @@ class Record:
             server_info=self.server_info,
             uptime=trio.current_time() - self.ready_at if self.ready_at is not None else None,
             tools=len(self.tools),
+            resources=len(catalog.resources) if catalog is not None else 0,
+            prompts=len(catalog.prompts) if catalog is not None else 0,
             in_flight=self.in_flight,
             queued=ref.statistics().queued if ref is not None else 0,
             last_error=self.last_error,
             stderr=link.stderr() if link is not None else (),
             noise=link.noise().count if link is not None else 0,
+            flaws=tuple(flaw for flaws in catalog.flaws.values() for flaw in flaws) if catalog is not None else (),
+            instructions=self.instructions,
         )

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from types import MappingProxyType
 from typing import TYPE_CHECKING, final
 
 import trio
 from attrs import define, field, frozen
+from msgspec import Raw
 
 import actors
 from runtime.call import Call
 from runtime.errors import (
+    CallInterrupted,
+    CallRefused,
     HandshakeRefused,
     RequiredToolsMissing,
+    Sent,
     ServerExited,
     ServerFailed,
     StartTimedOut,
@@ -28,21 +31,23 @@ from runtime.errors import (
     ToolNotFound,
     counted,
 )
-from runtime.journal import Feed, ServerReady, ServerStarting
+from runtime.journal import Feed, ServerCrashed, ServerLogged, ServerReady, ServerStarting
 from runtime.protocol import Era
 from runtime.registry import Catalog
+from runtime.servers.handlers import Handlers
 from runtime.servers.record import DOWN, State
-from runtime.version import VERSION
 
 if TYPE_CHECKING:
-    from runtime.protocol import EraChoice, Opened, Tool
+    from runtime.protocol import EraChoice, ListChanged, Logged, Opened, ResourceUpdated
     from runtime.servers.conversation import Conversation
-    from runtime.servers.flights import Flights
-    from runtime.servers.link import Link, OpenLink
+    from runtime.servers.link import OpenLink
     from runtime.servers.record import Record
+    from runtime.servers.talk import Talk
 
 LAST_WORDS = 1.0  # seconds that a process gets to be seen dead once it has closed its output, and the other way round
-RELIST_PAUSE = 0.1  # seconds between the news of changed tools and the new list: one list for a burst of changes
+RELIST_PAUSE = 0.1  # seconds between the news of a change and the new list: one list for a burst of changes
+
+_OFFERS = {"resources/read": "resources", "resources/subscribe": "resources", "prompts/get": "prompts"}
 
 
 @final
@@ -63,6 +68,23 @@ class Drain(actors.Tell):
 
 
 @final
+@frozen(repr=False)
+class Unsubscribe(actors.Tell):
+    """Nobody wants to hear of this resource any more."""
+
+    uri: str
+    control = True
+
+
+@final
+@frozen(repr=False)
+class Relist(actors.Ask[None]):
+    """Fetch all lists again; answered when they are published."""
+
+    control = True
+
+
+@final
 @frozen
 class Services:
     """What a server's actor uses of the runtime around it."""
@@ -71,6 +93,9 @@ class Services:
     feed: Feed
     publish: Callable[[Catalog], Awaitable[None]]
     """Told what an incarnation lists, when it is ready and when that changes."""
+    is_down: Callable[[Record, State], None]
+    """Told of a server that no restart can mend."""
+    handlers: Handlers
 
 
 @asynccontextmanager
@@ -97,35 +122,53 @@ class Server:
     record: Record
     services: Services
     context: actors.Context
-    conversation: Conversation | None = field(default=None, init=False)
-    _flights: Flights = field(init=False)  # of the conversation
+    talk: Talk | None = field(default=None, init=False)
+    _over: trio.CancelScope = field(factory=trio.CancelScope, init=False)  # around all that is done for the talk
     _ending: bool = field(default=False, init=False)  # it sends nothing more
     _flows: bool = field(default=False, init=False)  # the work lane is not held
+    _relists: list[actors.Reply[None]] = field(factory=list, init=False)  # who waits for the next lists
 
     # -- the caller's side
 
-    def receive(self, message: object) -> None:
+    def receive(self, message: object) -> Raw | None:
         """Send a call, drain, or kill. Plain: nothing here waits."""
         match message:
             case Call():
-                self._send_call(message)
+                return self._send(message)
             case KillChild():
-                if self.conversation is not None:
+                if self.talk is not None:
                     self._send_no_more()
-                    self.conversation.link.kill()
+                    self.talk.conversation.link.kill()
             case Drain(on):
                 if self.record.state is (State.READY if on else State.DRAINING):
                     self.record.move(State.DRAINING if on else State.READY)
                     self._regulate()
+            case Unsubscribe(uri):
+                if self.talk is not None and self.talk.conversation.agreed:
+                    self.talk.subscriptions.unsubscribe(uri)
+            case Relist():
+                self._relists.append(self.context.defer())
+                if self.talk is not None:
+                    self.talk.lists.change_all()
             case _:
                 raise actors.UnhandledMessage(message)
+        return None
 
-    def _send_call(self, call: Call) -> None:
-        assert self.conversation is not None, "work is held before it is ready"
-        if call.method == "tools/call" and call.name not in self.record.tools:
-            raise ToolNotFound(call.server, call.name, tuple(self.record.tools))
-        self._flights.launch(call, self.context.defer)
+    def _send(self, call: Call) -> Raw | None:
+        """Send a call, whose answer comes later; return the answer where there is nothing to send."""
+        if self.talk is None:  # it has just come down for good, and says so itself
+            raise CallInterrupted(call.server, call.name, Sent.NOT_SENT, verb=call.verb)
+        if call.method == "tools/call":
+            if call.name not in self.record.tools:
+                raise ToolNotFound(call.server, call.name, tuple(self.record.tools))
+        elif (feature := _OFFERS.get(call.method)) and getattr(self.record.capabilities, feature) is None:
+            raise CallRefused(call.server, call.name, Sent.NOT_SENT, f"it offers no {feature}", verb=call.verb)
+        elif call.method == "logging/setLevel" and self.record.era is Era.MODERN:
+            self.talk.conversation.connection.set_log_level(call.name)
+            return Raw(b"{}")
+        self.talk.flights.launch(call, self.context.defer)
         call.sent_to = self.record.incarnation
+        return None
 
     def _count(self, in_flight: int) -> None:
         self.record.count(in_flight)
@@ -149,10 +192,25 @@ class Server:
         self._ending = True
         self._regulate()
 
+    def _hear(self, news: ListChanged | ResourceUpdated | Logged) -> None:
+        """Take in what the server tells unasked."""
+        from runtime.protocol import ListChanged, Logged, ResourceUpdated
+
+        match news:
+            case ListChanged("resources") if self.talk is not None:
+                self.talk.lists.change("resources", "resource_templates")
+            case ListChanged(kind) if self.talk is not None:
+                self.talk.lists.change(kind)
+            case ResourceUpdated(uri):
+                self.record.watched.updated(uri)
+            case Logged(level, logger, data):
+                feed = self.services.feed
+                feed.publish(ServerLogged(feed.now(), self.record.name, level, logger, data))
+
     # -- the server's side
 
     async def run(self) -> None:
-        """Live one incarnation. Raises `ServerFailed` unless it ended in order."""
+        """Live one incarnation. Raises `ServerFailed` unless it ended in order, or no restart could mend it."""
         for earlier in self.record.after:
             await earlier.wait(lambda other: other.state is State.READY or other.state in DOWN)
         feed, record = self.services.feed, self.record
@@ -162,59 +220,88 @@ class Server:
             conversation = await self._converse(self._era_to_try(), began)
             if conversation.failure is None and conversation.probing:  # it ended at the probe (P2)
                 conversation = await self._converse("legacy", began)
-        except ServerFailed as failure:  # there was no link to begin with
-            record.end(failure)
-            raise
-        if conversation.failure is not None:
-            raise conversation.failure
+            failure = conversation.failure
+        except ServerFailed as error:  # there was no link to begin with
+            record.end(error)
+            failure = error
+        if failure is not None and failure.lasting:
+            await self._stay_down(failure)
+        if failure is not None:
+            raise failure
         self.context.ref.stop(now=True)
+
+    async def _stay_down(self, failure: ServerFailed) -> None:
+        """Wait for somebody to mend what no restart can, and tell all callers of it until then."""
+        feed, record = self.services.feed, self.record
+        feed.publish(ServerCrashed(feed.now(), record.name, record.incarnation, failure.what, None))
+        self.services.is_down(record, State.STOPPED)
+        self.context.release()
+        await trio.sleep_forever()
 
     def _era_to_try(self) -> EraChoice:
         era = self.record.spec.era
-        if era == "auto" or era == "per_caller":
-            return "legacy" if self.record.era is Era.LEGACY else "auto"
-        return era
+        return "auto" if era == "per_caller" else era
 
     async def _converse(self, era: EraChoice, began: float) -> Conversation:
         """Live through one connection, and return it when all of it is over."""
         record = self.record
         record.move(State.STARTING)
         async with self.services.open_link(record.spec, record.incarnation) as link:
+            # Imported only now: it takes as long as many a server to start, which it does meanwhile.
+            from runtime.servers import talk
+
             record.connect(link)
             self._ending = False
-            self._flights = _flights(record.name, link, era, self._count)
-            self.conversation = conversation = self._flights.conversation
+            self._over = trio.CancelScope()
             try:
-                with conversation.over:
+                with self._over:
                     async with trio.open_nursery() as nursery:
-                        nursery.start_soon(self._prepare, conversation, began)
-                        nursery.start_soon(self._watch_exit, conversation)
-                        await self._listen(conversation)
+                        handlers = self.services.handlers
+                        self.talk = begun = talk.begin(record, link, era, handlers, nursery, self._count, self._hear)
+                        nursery.start_soon(self._prepare, begun, began)
+                        nursery.start_soon(self._watch_exit, begun.conversation)
+                        await self._listen(begun.conversation)
             finally:
-                self.conversation = None
-        return conversation
+                self.talk = None
+        return begun.conversation
 
-    async def _prepare(self, conversation: Conversation, began: float) -> None:
+    async def _prepare(self, talk: Talk, began: float) -> None:
         """Bring it from the first line to readiness (S2), then keep its catalog true."""
+        conversation, lists, record = talk.conversation, talk.lists, self.record
         try:
-            with trio.CancelScope(deadline=began + self.record.spec.start_timeout) as patience:
-                opened = await conversation.open(self.record.spec.start_timeout)
-                self.record.agree(opened)
-                lists = opened.capabilities.tools is not None
-                tools = await _fetch_tools(conversation) if lists else {}
-                if missing := [name for name in self.record.spec.required_tools if name not in tools]:
-                    raise RequiredToolsMissing(self.record.name, conversation.link.stderr(), missing)
-                await self._publish(tools)
+            with trio.CancelScope(deadline=began + record.spec.start_timeout) as patience:
+                opened = await conversation.open(record.spec.start_timeout)
+                record.agree(opened)
+                lists.expect(opened.capabilities)
+                talk.subscriptions.listen_to_lists(opened.capabilities, lists.change_all)
+                await lists.fetch()
+                catalog = lists.catalog(record.name, record.incarnation)
+                if missing := [name for name in record.spec.required_tools if name not in catalog.tools]:
+                    raise RequiredToolsMissing(record.name, conversation.link.stderr(), missing)
+                await self._tell_again(talk)
+                await self._publish(catalog)
             if patience.cancelled_caught:
                 raise self._too_late(conversation)
             if not self._ending:  # it may have died of its last answer
                 self._be_ready(opened, began)
-            while lists:
-                await conversation.tools_changed.wait()
+            while True:
+                await lists.wait_changed()
                 await trio.sleep(RELIST_PAUSE)
-                await self._list_again(conversation)
+                await self._list_again(talk)
         except ServerFailed as failure:
             self._end(conversation, failure)
+
+    async def _tell_again(self, talk: Talk) -> None:
+        """Tell a new incarnation what the last one was told: the log level, and which resources to watch."""
+        record = self.record
+        if record.log_level is not None:
+            connection = talk.conversation.connection
+            if record.era is Era.MODERN:
+                connection.set_log_level(record.log_level)
+            else:
+                await talk.conversation.ask_in_vain("logging/setLevel", {"level": record.log_level})
+        if record.watched.uris():
+            await talk.subscriptions.replay()
 
     def _be_ready(self, opened: Opened, began: float) -> None:
         feed, record = self.services.feed, self.record
@@ -225,19 +312,27 @@ class Server:
             ServerReady(feed.now(), record.name, record.incarnation, opened.version, len(record.tools), seconds)
         )
 
-    async def _list_again(self, conversation: Conversation) -> None:
+    async def _list_again(self, talk: Talk) -> None:
         """Take in what has changed; a list that cannot be had leaves the last one."""
-        with trio.move_on_after(self.record.spec.start_timeout) as patience:
+        record = self.record
+        relists, self._relists = self._relists, []
+        failure: ServerFailed | None = None
+        with trio.move_on_after(record.spec.start_timeout) as patience:
             try:
-                await self._publish(await _fetch_tools(conversation))
+                await talk.lists.fetch()
+                await self._publish(talk.lists.catalog(record.name, record.incarnation))
             except HandshakeRefused as error:
-                self.record.last_error = error
+                failure = error
         if patience.cancelled_caught:
-            self.record.last_error = self._too_late(conversation)
+            failure = self._too_late(talk.conversation)
+        if failure is not None:
+            record.last_error = failure
+        for reply in relists:
+            reply.settle(None) if failure is None else reply.fail(failure)
 
-    async def _publish(self, tools: dict[str, Tool]) -> None:
-        self.record.catalog = Catalog(self.record.name, self.record.incarnation, MappingProxyType(tools))
-        await self.services.publish(self.record.catalog)
+    async def _publish(self, catalog: Catalog) -> None:
+        self.record.catalog = catalog
+        await self.services.publish(catalog)
 
     def _too_late(self, conversation: Conversation) -> ServerFailed:
         name, seconds, link = self.record.name, self.record.spec.start_timeout, conversation.link
@@ -250,12 +345,13 @@ class Server:
     # -- how it ends
 
     async def _listen(self, conversation: Conversation) -> None:
+        failure: ServerFailed | None
         try:
             await conversation.read()
             self._send_no_more()
             failure = await self._how_it_ended(conversation)
-        except StdoutNoise as noise:
-            failure = noise
+        except ServerFailed as error:
+            failure = error
         self._end(conversation, failure)
 
     async def _watch_exit(self, conversation: Conversation) -> None:
@@ -284,7 +380,7 @@ class Server:
 
     def _end(self, conversation: Conversation, failure: ServerFailed | None) -> None:
         """End a conversation, because of the failure that comes first."""
-        if conversation.over.cancel_called:
+        if self._over.cancel_called:
             return
         self._send_no_more()
         conversation.failure = failure
@@ -293,27 +389,11 @@ class Server:
         conversation.interrupt(failure)
         if failure is not None:
             self.record.end(failure)
-        conversation.over.cancel()
+        self._over.cancel()
 
     def leave(self) -> None:
         """End the incarnation, whoever wants it: nobody waits for its answers in vain."""
         self._send_no_more()
-        if self.conversation is not None:
-            self.conversation.interrupt(None)
+        if self.talk is not None:
+            self.talk.conversation.interrupt(None)
         self.record.end(None)
-
-
-def _flights(server: str, link: Link, era: EraChoice, count: Callable[[int], None]) -> Flights:
-    # Imported only now: it takes as long as many a server to start, which it does meanwhile.
-    from runtime.protocol import ClientConnection, Implementation
-    from runtime.servers.conversation import Conversation
-    from runtime.servers.flights import Flights
-
-    us = Implementation(name="greenroom", version=VERSION)
-    return Flights(Conversation(server, link, ClientConnection(us, era=era)), count)
-
-
-async def _fetch_tools(conversation: Conversation) -> dict[str, Tool]:
-    from runtime.servers.lists import fetch_tools
-
-    return await fetch_tools(conversation)
