@@ -72,7 +72,7 @@ class Function:
             else:
                 fields.append((parameter.name, _described(hint), parameter.default))
         self.arguments = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True)
-        if not all(part[1] in _PLAIN for part in fields):
+        if not all(_base(part[1]) in _PLAIN for part in fields):
             schema_of(self.arguments)  # what cannot be told is an error here, not when a client asks for it
         self.result = hints.get("return")
         self.is_async = inspect.iscoroutinefunction(self.call)
@@ -147,6 +147,10 @@ def description_of(hint: Any) -> str | None:
     notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     texts = (text for note in notes if isinstance(text := getattr(note, "documentation", note), str))
     return next(texts, None)
+
+
+def _base(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
 def _described(hint: Any) -> Any:

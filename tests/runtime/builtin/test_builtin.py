@@ -25,6 +25,7 @@ from runtime.protocol import (
     result_from_wire,
 )
 from runtime.transports.memory import memory_pair
+from tests.caller import served
 
 
 async def events_of(server: ToolServer, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
@@ -150,3 +151,27 @@ def test_the_clock_starts_without_what_it_does_not_need():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_a_newcomer_sees_a_resource_a_prompt_and_a_question(era, monkeypatch):
+    monkeypatch.setattr(notes, "_notes", {"Milk": "two litres", "Bread": "rye"})
+    async with served(notes.server, era, {"elicitation": {}}) as caller:
+        [resource] = (await caller.ask("resources/list"))["resources"]
+        [contents] = (await caller.ask("resources/read", {"uri": resource["uri"]}))["contents"]
+        assert contents["text"] == "# Milk\n\ntwo litres\n\n# Bread\n\nrye\n"
+        [note] = (await caller.ask("resources/read", {"uri": "notes://note/Milk"}))["contents"]
+        assert note["text"] == "two litres"
+        assert (await caller.ask("resources/read", {"uri": "notes://note/Tea"})).error.data == {
+            "uri": "notes://note/Tea"
+        }
+        ref = {"type": "ref/resource", "uri": "notes://note/{title}"}
+        completion = await caller.ask("completion/complete", {"ref": ref, "argument": {"name": "title", "value": "M"}})
+        assert completion["completion"]["values"] == ["Milk"]
+        prompt = await caller.ask("prompts/get", {"name": "summarise", "arguments": {"topic": "rye"}})
+        assert prompt["messages"][0]["content"]["text"].endswith("{'Bread': 'rye'}")
+        answers = {"no": {"sure": False}, "yes": {"sure": True}}
+        for answer, told in (("no", "nothing was forgotten"), ("yes", "all is forgotten")):
+            caller.answers = lambda *_, content=answers[answer]: {"action": "accept", "content": content}
+            assert (await caller.call_beside("forget_all")).text == told
+        assert notes._notes == {}
