@@ -73,6 +73,10 @@ class Reply:
         except trio.BrokenResourceError:
             pass
 
+    async def abort(self) -> None:
+        """Breaks the connection off."""
+        await trio.aclose_forcefully(self._stream)
+
     async def _send(self, event: h11.Event) -> None:
         data = self._http.send(event)
         if data:

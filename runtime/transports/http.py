@@ -279,9 +279,12 @@ class HttpTransport(Transport):
         try:
             yield
         except BaseException:
-            if out.id is not None:
-                del self._exchanges[out.id]
+            self._unexpect(out)
             raise
+
+    def _unexpect(self, out: Outgoing) -> None:
+        if out.id is not None and self._exchanges.get(out.id) is out:
+            del self._exchanges[out.id]
 
     def _closes_an_exchange(self, out: Outgoing) -> bool:
         """Whether a message is the cancellation of a modern request: that is not posted, its exchange is closed."""
@@ -341,8 +344,7 @@ class HttpTransport(Transport):
 
     def _forget(self, out: Outgoing) -> None:
         self._release(out)
-        if out.id is not None:
-            del self._exchanges[out.id]
+        self._unexpect(out)
 
     def _release(self, out: Outgoing) -> None:
         """The peer has it."""

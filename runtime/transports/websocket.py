@@ -6,23 +6,19 @@ a pipe like stdio: one connection, its era chosen by the first request, cancella
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias, final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import trio
 from attrs import define, field, frozen
-from trio_websocket import (
-    ConnectionClosed,
-    ConnectionRejected,
-    HandshakeError,
-    WebSocketConnection,
-    open_websocket_url,
-)
+from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
 from wsproto.utilities import LocalProtocolError
 
+from actors.exits import leaves
 from runtime.tasks import beside
 
 from . import LineTooLong, Transport, Unauthorized, Unreachable
@@ -34,9 +30,12 @@ MESSAGE_LIMIT = 64 * 1024 * 1024
 OUTGOING_LIMIT = 4 * 1024 * 1024
 INCOMING_LIMIT = 4 * 1024 * 1024
 
+_Stream: TypeAlias = "trio.SocketStream | trio.SSLStream[trio.SocketStream]"
 Headers: TypeAlias = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
 _TOO_BIG = 1009  # RFC 6455, 7.4.1
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(rb"[\t -~\x80-\xff]*")
 _HELD = 4  # messages that the library holds for us
 
 
@@ -76,51 +75,27 @@ async def open_websocket(
     incoming_limit: int = INCOMING_LIMIT,
     verify: ssl.SSLContext | None = None,
 ) -> AsyncIterator[WebSocketTransport]:
-    """Connects, and yields the channel for as long as the block.
+    """The channel to the server at ``url``, for as long as the block; it connects meanwhile, and sends what waits.
 
-    Raises `Unreachable` or `Unauthorized`. `receive` raises `LineTooLong` for a message of more than
-    ``message_limit`` bytes, which ends the connection.
+    ``headers`` go with the handshake; a function is asked for them then. What `receive` raises at the end of all:
+    `Unreachable` and `Unauthorized` when there never was a connection, `LineTooLong` for a message of more than
+    ``message_limit`` bytes, `trio.BrokenResourceError` for a peer that answers no ping, else `trio.EndOfChannel`.
     """
-    times = timeouts or WebSocketTimeouts()
-    given = headers() if callable(headers) else headers or {}
-    where = urlsplit(url)._replace(query="", fragment="")
-    address = where._replace(netloc=where.netloc.rpartition("@")[2]).geturl()
-    connected = False
-    try:
-        async with open_websocket_url(
-            url,
-            ssl_context=verify,
-            subprotocols=["mcp"],
-            extra_headers=[(name.encode(), value.encode("latin-1")) for name, value in given.items()],
-            message_queue_size=_HELD,
-            max_message_size=message_limit,
-            connect_timeout=times.connect,
-            disconnect_timeout=times.close,
-            receive_buffer_size=65536,
-        ) as connection:
-            connected = True
-            transport = WebSocketTransport(
-                connection, times, message_limit, Inbox(incoming_limit), Outbox(outgoing_limit)
-            )
-            async with beside(transport._write, transport._read, transport._ping):
-                try:
-                    yield transport
-                finally:
-                    with trio.CancelScope(shield=True):
-                        await transport.aclose()
-    except ConnectionRejected as error:
-        if connected:
-            raise
-        if error.status_code in (401, 403):
-            challenge = dict(error.headers or ()).get(b"www-authenticate")
-            said = None if challenge is None else challenge.decode("latin-1")
-            raise Unauthorized(error.status_code, said) from error
-        raise Unreachable(address, f"HTTP {error.status_code}") from error
-    except HandshakeError as error:
-        if connected:
-            raise
-        reason = str(error.__cause__ or error) or "no connection in time"
-        raise Unreachable(address, reason) from error
+    transport = WebSocketTransport(
+        url,
+        headers or {},
+        timeouts or WebSocketTimeouts(),
+        message_limit,
+        verify,
+        Inbox(incoming_limit),
+        Outbox(outgoing_limit),
+    )
+    async with beside(transport._run):
+        try:
+            yield transport
+        finally:
+            with trio.CancelScope(shield=True):
+                await transport.aclose()
 
 
 @final
@@ -138,11 +113,17 @@ class _Line:
 class WebSocketTransport(Transport):
     """The channel to a server behind a WebSocket. Made by `open_websocket`."""
 
-    _connection: WebSocketConnection
+    _url: str
+    _headers: Headers
     _times: WebSocketTimeouts
     _message_limit: int
+    _verify: ssl.SSLContext | None
     _inbox: Inbox
     _outbox: Outbox[_Line]
+    _connection: WebSocketConnection | None = field(default=None, init=False)
+    # Shielded: whoever is cancelled still says goodbye, and `aclose`, which ends this, is always called.
+    _running: trio.CancelScope = field(factory=lambda: trio.CancelScope(shield=True), init=False)
+    _stopped: trio.Event = field(factory=trio.Event, init=False)
     _closing: bool = field(default=False, init=False)
     _closed: trio.Event = field(factory=trio.Event, init=False)
 
@@ -170,27 +151,91 @@ class WebSocketTransport(Transport):
         try:
             self._inbox.close()
             self._outbox.end(trio.ClosedResourceError, "this transport was closed")
-            with trio.move_on_after(self._times.close), suppress(ConnectionClosed, LocalProtocolError):
-                await self._connection.aclose()
+            if self._connection is not None:
+                with trio.move_on_after(self._times.close), suppress(ConnectionClosed, LocalProtocolError):
+                    await self._connection.aclose()
+            self._running.cancel()
+            await self._stopped.wait()
         finally:
+            self._running.cancel()
             self._closed.set()
 
-    def _end(self, error: Exception) -> None:
+    def _end(self, error: trio.BrokenResourceError | trio.EndOfChannel) -> None:
         """The peer has ended it, or is taken to have."""
         self._inbox.end(error)
-        self._outbox.end(trio.BrokenResourceError, "the peer has ended the connection")
+        self._outbox.end(trio.BrokenResourceError, str(error) or "the server has ended the connection")
 
-    async def _write(self) -> None:
+    async def _run(self) -> None:
+        try:
+            with self._running:
+                # The stream is ours to close: the library leaves it open when the peer is gone.
+                async with await self._connect() as stream:
+                    await self._talk(stream)
+        except* ConnectionRejected as rejected:
+            for refusal in leaves(rejected):
+                assert isinstance(refusal, ConnectionRejected)
+                self._end(_refusal(refusal, _shown(self._url)))
+        except* _NoConnection as failed:
+            for failure in leaves(failed):
+                self._end(Unreachable(_shown(self._url), str(failure)))
+        finally:
+            self._stopped.set()
+
+    async def _connect(self) -> _Stream:
+        url = urlsplit(self._url)
+        secure = url.scheme in ("wss", "https")
+        host, port = url.hostname or "", url.port or (443 if secure else 80)
+        try:
+            with trio.fail_after(self._times.connect):
+                if not secure:
+                    return await trio.open_tcp_stream(host, port)
+                context = self._verify or ssl.create_default_context()
+                stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context, https_compatible=True)
+                await stream.do_handshake()
+                return stream
+        except trio.TooSlowError:
+            raise _NoConnection("no connection in time") from None
+        except (OSError, trio.BrokenResourceError) as error:
+            raise _NoConnection(str(error.__cause__ or error)) from error
+
+    async def _talk(self, stream: _Stream) -> None:
+        async with trio.open_nursery() as nursery:
+            self._connection = await self._shake_hands(nursery, stream)
+            nursery.start_soon(self._write, self._connection)
+            nursery.start_soon(self._ping, self._connection)
+            await self._read(self._connection)
+            if self._closing:
+                await trio.sleep_forever()  # `aclose` needs the library's own task for its goodbye, then cancels this
+            nursery.cancel_scope.cancel()
+
+    async def _shake_hands(self, nursery: trio.Nursery, stream: _Stream) -> WebSocketConnection:
+        url = urlsplit(self._url)
+        headers = _encoded(self._headers() if callable(self._headers) else self._headers)
+        with trio.move_on_after(self._times.connect):
+            return await wrap_client_stream(
+                nursery,
+                stream,
+                url.netloc.rpartition("@")[2],
+                urlunsplit(("", "", url.path or "/", url.query, "")),
+                subprotocols=["mcp"],
+                extra_headers=headers,
+                message_queue_size=_HELD,
+                max_message_size=self._message_limit,
+                receive_buffer_size=65536,
+            )
+        raise _NoConnection("no answer to the handshake in time")
+
+    async def _write(self, connection: WebSocketConnection) -> None:
         with suppress(ConnectionClosed, LocalProtocolError):  # the reader says so
             while True:
                 line = await self._outbox.take()
-                await self._connection.send_message(line.data.removesuffix(b"\n").decode())
+                await connection.send_message(line.data.removesuffix(b"\n").decode())
                 self._outbox.release(line.size)
 
-    async def _read(self) -> None:
+    async def _read(self, connection: WebSocketConnection) -> None:
         try:
             while True:
-                message = await self._connection.get_message()
+                message = await connection.get_message()
                 line = message.encode() if isinstance(message, str) else message
                 if len(line) > self._message_limit:  # the library counts characters
                     break
@@ -203,15 +248,42 @@ class WebSocketTransport(Transport):
                 return
         self._end(LineTooLong(self._message_limit, ""))
 
-    async def _ping(self) -> None:
+    async def _ping(self, connection: WebSocketConnection) -> None:
         if self._times.ping is None:
             return
         with suppress(ConnectionClosed, LocalProtocolError):  # the reader says so
             while True:
                 await trio.sleep(self._times.ping)
                 with trio.move_on_after(self._times.pong):
-                    await self._connection.ping()
+                    await connection.ping()
                     continue
                 if not self._inbox.full:  # else the pong may be there, behind what nobody here has received
                     self._end(trio.BrokenResourceError(f"no answer to a ping within {self._times.pong:g} s"))
-                    return
+                    self._running.cancel()
+
+
+class _NoConnection(Exception):
+    pass
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    try:
+        encoded = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+    except UnicodeEncodeError:
+        encoded = [(b"", b"")]
+    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in encoded):
+        raise _NoConnection("a header is not one that HTTP can carry")  # which, and what is in it, may be secret
+    return encoded
+
+
+def _shown(url: str) -> str:
+    """The address without what may be secret in it."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _refusal(error: ConnectionRejected, address: str) -> Unauthorized | Unreachable:
+    if error.status_code not in (401, 403):
+        return Unreachable(address, f"HTTP {error.status_code}")
+    challenge = dict(error.headers or ()).get(b"www-authenticate")
+    return Unauthorized(error.status_code, None if challenge is None else challenge.decode("latin-1"))
