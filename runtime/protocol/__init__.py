@@ -71,6 +71,8 @@ if TYPE_CHECKING:
     from .server import ServerEvent as ServerEvent
     from .server_state import ServerState as ServerState
     from .state import State as State
+    from .translation import error_for as error_for
+    from .translation import url_elicitations as url_elicitations
     from .versions import LEGACY_VERSIONS as LEGACY_VERSIONS
     from .versions import MODERN_VERSION as MODERN_VERSION
     from .versions import Era as Era
@@ -101,6 +103,7 @@ _ROOMS = {
     "server": "CacheHint LOG_LEVELS LevelSet ServerConnection ServerEvent",
     "server_state": "ServerState",
     "state": "State",
+    "translation": "error_for url_elicitations",
     "versions": "LEGACY_VERSIONS MODERN_VERSION Era EraChoice",
     "wire": "from_wire items_from_wire result_from_wire to_wire warm_up",
 }

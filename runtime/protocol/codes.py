@@ -19,3 +19,6 @@ UNSUPPORTED_VERSION: Final = -32022
 
 MODERN_ERRORS: Final = frozenset({HEADER_MISMATCH, MISSING_CLIENT_CAPABILITY, UNSUPPORTED_VERSION})
 """Codes that only a modern server sends: whoever answers a probe with one is no legacy server."""
+
+RESERVED: Final = range(-32768, -31999)
+"""JSON-RPC's own: of ours nothing is in it but what the specification names; the rest means nothing to receivers."""

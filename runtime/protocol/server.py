@@ -40,8 +40,9 @@ from .jsonrpc import (
     encode_request,
     encode_response,
 )
-from .server_shape import error_of, legacy, members, plain, visits_of
+from .server_shape import legacy, members, plain
 from .server_state import ERAS, REFUSALS, TRANSITIONS, Met, ServerState, exists, lacks
+from .translation import error_for, url_elicitations
 from .versions import (
     CLIENT_CAPABILITIES,
     CLIENT_INFO,
@@ -237,13 +238,13 @@ class ServerConnection:
         work = self._pending.get(id)
         if work is None:
             return None
-        if self.era is Era.MODERN and work.method in MAY_ASK and (visits := visits_of(error)) is not None:
+        if self.era is Era.MODERN and work.method in MAY_ASK and (visits := url_elicitations(error)) is not None:
             try:
                 return self.require_input(id, visits)
             except MissingCapability as missing:
                 data = {"requiredCapabilities": missing.required}
                 error = JsonRpcError(codes.MISSING_CLIENT_CAPABILITY, str(missing), data)
-        line = encode_error(id, error_of(error, self.era))
+        line = encode_error(id, error_for(error, work.method, self.era))
         del self._pending[id]
         return line
 

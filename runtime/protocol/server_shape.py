@@ -13,19 +13,14 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from .codes import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, URL_ELICITATION_REQUIRED
-from .jsonrpc import Body, JsonRpcError
-from .versions import Era
+from .jsonrpc import Body
 
-__all__ = ["error_of", "legacy", "members", "plain", "visits_of"]
+__all__ = ["legacy", "members", "plain"]
 
 _MODERN_MEMBERS = ("resultType", "ttlMs", "cacheScope")
 
 # The revision that brought a type of content.
 _SINCE = {"audio": "2025-03-26", "resource_link": "2025-06-18"}
-
-# Codes that a modern server must not send.
-_MODERN_CODES = {RESOURCE_NOT_FOUND: INVALID_PARAMS, URL_ELICITATION_REQUIRED: INTERNAL_ERROR}
 
 _decode = msgspec.json.Decoder().decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -106,24 +101,3 @@ def _legacy_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
         name: spelled[each] if isinstance(each, bool) else each for name, each in schema["properties"].items()
     }
     return {**schema, "properties": properties}
-
-
-def error_of(error: JsonRpcError, era: Era | None) -> JsonRpcError:
-    """An error with the code that the era has for it."""
-    if era is Era.MODERN and error.code in _MODERN_CODES:
-        return JsonRpcError(_MODERN_CODES[error.code], error.message, error.data)
-    return error
-
-
-def visits_of(error: JsonRpcError) -> Mapping[str, Mapping[str, Any]] | None:
-    """The pages that must be visited first, as the requests of ``input_required``; None: the error is no such thing.
-
-    2025-11-25, URLElicitationRequiredError: the data lists the params of the elicitations.
-    """
-    data = plain(error.data)
-    visits = data.get("elicitations") if isinstance(data, Mapping) else None
-    if error.code != URL_ELICITATION_REQUIRED or not isinstance(visits, list):
-        return None
-    if not all(isinstance(params, Mapping) and params.get("mode") == "url" for params in visits):
-        return None
-    return {f"visit{n}": {"method": "elicitation/create", "params": params} for n, params in enumerate(visits)}

@@ -240,7 +240,7 @@ def test_pages_to_be_visited_first_are_an_error_or_a_question_as_the_era_has_it(
         assert told["error"]["code"] == codes.URL_ELICITATION_REQUIRED
     elif offers:
         visit = {"method": "elicitation/create", "params": {k: v for k, v in URL.items() if k != "elicitationId"}}
-        assert told["result"]["inputRequests"] == {"visit0": visit, "visit1": visit}
+        assert told["result"]["inputRequests"] == {"e1": visit, "e2": visit}
     else:
         assert told["error"]["data"] == {"requiredCapabilities": {"elicitation": {"url": {}}}}
     assert not client.server.pending
