@@ -112,17 +112,23 @@ def lacks(method: str, params: Mapping[str, Any], declared: Mapping[str, Any]) -
     needed: dict[str, Any]
     match method:
         case "roots/list":
-            needed, has = {"roots": {}}, "roots" in declared
+            needed, has = {"roots": {}}, _settings(declared, "roots") is not None
         case "sampling/createMessage" if "tools" in params or "toolChoice" in params:
-            needed, has = {"sampling": {"tools": {}}}, "tools" in (declared.get("sampling") or {})
+            needed, has = {"sampling": {"tools": {}}}, "tools" in (_settings(declared, "sampling") or ())
         case "sampling/createMessage":
-            needed, has = {"sampling": {}}, "sampling" in declared
+            needed, has = {"sampling": {}}, _settings(declared, "sampling") is not None
         case "elicitation/create" if params.get("mode") == "url":
-            needed, has = {"elicitation": {"url": {}}}, "url" in (declared.get("elicitation") or {})
+            needed, has = {"elicitation": {"url": {}}}, "url" in (_settings(declared, "elicitation") or ())
         case "elicitation/create":
             # 2025-11-25, elicitation: an empty object is equivalent to declaring form mode alone.
-            modes = declared.get("elicitation")
+            modes = _settings(declared, "elicitation")
             needed, has = {"elicitation": {"form": {}}}, modes is not None and ("form" in modes or "url" not in modes)
         case _:
             return None
     return None if has else needed
+
+
+def _settings(declared: Mapping[str, Any], capability: str) -> Mapping[str, Any] | None:
+    """What a client says about a capability; None when that is no object, for then it is not declared."""
+    found = declared.get(capability)
+    return found if isinstance(found, Mapping) else None

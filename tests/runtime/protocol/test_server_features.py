@@ -346,6 +346,10 @@ def test_a_legacy_client_is_asked_what_it_declared_and_its_answer_is_an_event(ol
         ({"elicitation": {"url": {}}}, "elicitation/create", FORM, {"elicitation": {"form": {}}}),
         ({"elicitation": {"form": {}}}, "elicitation/create", URL, {"elicitation": {"url": {}}}),
         ({"elicitation": {"form": {}, "url": {}}}, "elicitation/create", URL, None),
+        ({"roots": True}, "roots/list", {}, {"roots": {}}),
+        ({"sampling": 1}, "sampling/createMessage", {"tools": []}, {"sampling": {"tools": {}}}),
+        ({"elicitation": 1.5}, "elicitation/create", FORM, {"elicitation": {"form": {}}}),
+        ({"elicitation": "url"}, "elicitation/create", URL, {"elicitation": {"url": {}}}),
     ],
 )
 @pytest.mark.parametrize("spoken", [MODERN_VERSION, LEGACY_VERSIONS[0]])
