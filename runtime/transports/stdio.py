@@ -2,8 +2,11 @@
 
 The hot path uses the raw descriptors: a message costs an append, and the write that the scheduler pass makes for
 everything queued in it; a batch of messages costs one wait and one read. Trio's own streams would cost a lock, a
-checkpoint and a system call for each message. Two tasks belong to each child: one writes what is queued, one
-drains stderr. Reading is the receiver's own work, so a flood on stdout meets the pipe's own bound and stops there.
+checkpoint and a system call for each message. Where the two sides take turns, the pass itself is what costs: so the
+first message after one that came alone is written at once, and what follows it is left to the pass.
+
+Two tasks belong to each child: one writes what is queued, one drains stderr. Reading is the receiver's own work, so a
+flood on stdout meets the pipe's own bound and stops there.
 """
 
 import os
@@ -120,6 +123,7 @@ class StdioTransport(Transport):
     _queued: int = field(default=0, init=False)  # bytes of `_outgoing`, and what the writer has still to write
     _senders: deque[tuple[bytes, trio.lowlevel.Task]] = field(factory=deque, init=False)  # waiting for room
     _writer: trio.lowlevel.Task | None = field(default=None, init=False)  # while it has nothing to write
+    _our_turn: bool = field(default=False, init=False)  # what came last came alone, and nothing was sent since
     _broken: bool = field(default=False, init=False)  # the child no longer reads
     _closing: bool = field(default=False, init=False)
     _closed: trio.Event = field(factory=trio.Event, init=False)
@@ -182,11 +186,23 @@ class StdioTransport(Transport):
             await trio.lowlevel.cancel_shielded_checkpoint()
 
     def _queue(self, message: bytes) -> None:
+        if self._our_turn and self._writer is not None:
+            self._our_turn = False
+            message = self._write_at_once(message)
+            if not message:
+                return
         self._outgoing.append(message)
         self._queued += len(message)
         if self._writer is not None:
             trio.lowlevel.reschedule(self._writer)
             self._writer = None
+
+    def _write_at_once(self, message: bytes) -> bytes:
+        """Returns what is left to be written."""
+        try:
+            return message[os.write(self._stdin, message) :]
+        except OSError:  # full or gone, which the writer finds out
+            return message
 
     def _admit(self) -> None:
         """Queues what senders wait with, in their order, as far as there is room."""
@@ -251,6 +267,7 @@ class StdioTransport(Transport):
             await trio.lowlevel.wait_readable(self._stdout)
             # From the read to the return nothing awaits: no cancellation can lose what was read.
             if not self._closing and (messages := self._read_stdout()):
+                self._our_turn = len(messages) == 1
                 return messages
             if self._over():
                 return self._held_back()

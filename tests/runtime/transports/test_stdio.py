@@ -72,6 +72,57 @@ async def test_all_that_one_pass_queues_leaves_in_one_write(command, monkeypatch
     assert writes == [b"{}\n" * 64]
 
 
+@pytest.fixture
+def writes(monkeypatch) -> list[int]:
+    """How many bytes each write took."""
+    sizes: list[int] = []
+    write = os.write
+
+    def recorded(descriptor: int, data: bytes) -> int:
+        sizes.append(write(descriptor, data))
+        return sizes[-1]
+
+    monkeypatch.setattr(os, "write", recorded)
+    return sizes
+
+
+async def test_the_first_message_after_a_lone_one_does_not_wait_for_the_pass(command, writes):
+    with trio.fail_after(20):
+        async with open_stdio(command("cat")) as transport:
+            await trio.testing.wait_all_tasks_blocked()
+            transport.send_nowait(b"{}\n")
+            assert writes == []
+            assert await transport.receive() == b"{}"
+            transport.send_nowait(b"{}\n")
+            assert writes == [3, 3]
+            transport.send_nowait(b"{1}\n")
+            transport.send_nowait(b"{2}\n")
+            assert writes == [3, 3]
+            assert await received(transport, 3) == [b"{}", b"{1}", b"{2}"]
+            assert writes == [3, 3, 8]
+
+
+async def test_after_many_messages_at_once_there_is_more_to_come(command, writes):
+    with trio.fail_after(20):
+        async with open_stdio(command("printf", r"{1}\n{2}\n")) as transport:
+            await transport.wait_exit()
+            assert await transport.receive_batch() == [b"{1}", b"{2}"]
+            transport.send_nowait(b"{}\n")
+            assert writes == []
+
+
+async def test_what_does_not_fit_at_once_follows_in_order(command):
+    large = b'{"x":"' + b"x" * 1_000_000 + b'"}'
+    with trio.fail_after(20):
+        async with open_stdio(command("cat")) as transport:
+            await transport.send(b"{}\n")
+            assert await transport.receive() == b"{}"
+            transport.send_nowait(large + b"\n")
+            transport.send_nowait(b"{2}\n")
+            assert 900_000 < transport.statistics().queued_bytes < 1_000_000
+            assert await received(transport, 2) == [large, b"{2}"]
+
+
 COMPLAINS_WHEN_TOLD = """
 import os, signal, sys
 signal.signal(signal.SIGUSR1, lambda *_: os.write(2, b"last words\\n"))
