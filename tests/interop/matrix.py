@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import trio
-from attrs import define, field, frozen
+from attrs import frozen
 
 import runtime
+import runtime.protocol as protocol
 from tests.processes import marked
 
 from .peers import HERE, MARK, NAMES, Ask, Peer, furnish, peers, web_page
@@ -31,14 +32,14 @@ Cell = Callable[["Visit"], Awaitable[str]]
 YES, NOT_OFFERED = "yes", ""
 
 
-@define
+@frozen
 class Visit:
     """One peer, at one host that has nothing else to do."""
 
     peer: Peer
     host: runtime.Runtime
     mark: str
-    shut: list[str] = field(factory=list)
+    place: Path
 
     @property
     def status(self) -> runtime.ServerStatus:
@@ -59,10 +60,6 @@ async def era(visit: Visit) -> str:
     return f"{visit.status.era.name.lower()} {visit.status.version}"
 
 
-async def tools(visit: Visit) -> str:
-    return str(len(visit.host.tools(server=visit.peer.name)))
-
-
 async def call(visit: Visit) -> str:
     asked = visit.peer.questions.call
     assert asked.answer in await visit.text(asked.question)
@@ -75,7 +72,7 @@ async def wrong(visit: Visit) -> str:
     try:
         result = await visit.host.call(visit.peer.name, ask.name, ask.arguments)
     except runtime.ServerError as refused:
-        said = f"error {refused.code}"
+        said = f"error {refused.error.code}"
     else:
         assert result.is_error, result
         said = "tool error"
@@ -119,6 +116,79 @@ async def cancel(visit: Visit) -> str:
     return YES if tells is None else "told"
 
 
+async def elicitation(visit: Visit) -> str:
+    return await asks_us(visit, visit.peer.questions.elicits, WORD)
+
+
+async def sampling(visit: Visit) -> str:
+    return await asks_us(visit, visit.peer.questions.samples, WORD)
+
+
+async def roots(visit: Visit) -> str:
+    return await asks_us(visit, visit.peer.questions.roots, visit.place.name)
+
+
+async def asks_us(visit: Visit, ask: Ask | None, answer: str) -> str:
+    """A call that needs something of us, once from one caller and then from three at a time."""
+    if ask is None:
+        return NOT_OFFERED
+
+    async def one() -> None:
+        assert answer in await visit.text(ask)
+
+    await one()
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(one)
+    return YES
+
+
+async def tools(visit: Visit) -> str:
+    return str(len(visit.host.tools(server=visit.peer.name)))
+
+
+async def resources(visit: Visit) -> str:
+    listed = len(visit.host.resources(visit.peer.name)), len(visit.host.resource_templates(visit.peer.name))
+    return " + ".join(map(str, listed)) if any(listed) else NOT_OFFERED
+
+
+async def prompts(visit: Visit) -> str:
+    return str(len(visit.host.prompts(visit.peer.name)) or NOT_OFFERED)
+
+
+async def read(visit: Visit) -> str:
+    """A resource that a list names, one that only a template does, and one that there is not."""
+    listed, templated = visit.peer.questions.resource, visit.peer.questions.template
+    if listed is None:
+        return NOT_OFFERED
+    for known in filter(None, (listed, templated)):
+        result = await visit.host.read_resource(visit.peer.name, known.question)
+        assert known.answer in result.contents[0].text, result
+    try:
+        await visit.host.read_resource(visit.peer.name, "no://such/resource")
+    except runtime.ServerError as refused:
+        return f"{YES}; else error {refused.error.code}"
+    raise AssertionError("it has a resource of any name")
+
+
+async def prompt(visit: Visit) -> str:
+    known = visit.peer.questions.prompt
+    if known is None:
+        return NOT_OFFERED
+    result = await visit.host.get_prompt(visit.peer.name, known.question.name, known.question.arguments)
+    assert known.answer in result.messages[0].content.text, result
+    return YES
+
+
+async def completion(visit: Visit) -> str:
+    known = visit.peer.questions.completion
+    if known is None:
+        return NOT_OFFERED
+    result = await visit.host.complete(visit.peer.name, *known.question)
+    assert " ".join(result.values) == known.answer, result
+    return YES
+
+
 async def stop(visit: Visit) -> str:
     await visit.host.stop(visit.peer.name)
     if visit.peer.over != "stdio":
@@ -130,12 +200,37 @@ async def stop(visit: Visit) -> str:
 COLUMNS: dict[str, Cell] = {
     "Era": era,
     "Tools": tools,
+    "Resources": resources,
+    "Prompts": prompts,
     "A call": call,
     "A wrong one": wrong,
     "Progress": progress,
     "Cancel": cancel,
+    "Elicitation": elicitation,
+    "Sampling": sampling,
+    "Roots": roots,
+    "Read": read,
+    "Prompt": prompt,
+    "Completion": completion,
     "Stop": stop,
 }
+LATE = ("Tools", "Stop")  # asked after the others: some servers add tools once they know their client
+
+
+# What we are asked ----------------------------------------------------------------------------------------------------
+
+
+async def fill_in(server: str, asked: protocol.ElicitParams) -> protocol.ElicitResult:
+    """Answer a form: with our word wherever words are asked for."""
+    fields = asked.requested_schema.properties
+    needed = asked.requested_schema.required or fields
+    words = {name: WORD for name in needed if isinstance(fields[name], protocol.StringSchema)}
+    return protocol.ElicitResult(action="accept", content=words)
+
+
+async def say_something(server: str, asked: protocol.CreateMessageParams) -> protocol.CreateMessageResult:
+    """Answer as a model would that knows one word."""
+    return protocol.CreateMessageResult(role="assistant", model="none", content=protocol.TextContent(text=WORD))
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -156,7 +251,7 @@ class Row:
     troubles: dict[str, str]
 
 
-async def ask_everything(peer: Peer) -> Row:
+async def ask_everything(peer: Peer, place: Path) -> Row:
     """Ask a peer for each column. What fails is a cell, too, and does not keep the others from being asked."""
     mark = secrets.token_hex(8)
     cells, troubles = dict.fromkeys(COLUMNS, "**failed**"), {}
@@ -164,9 +259,11 @@ async def ask_everything(peer: Peer) -> Row:
         with trio.fail_after(2 * START):
             async with reached(peer, mark) as server:
                 config = {"mcpServers": {peer.name: {"start_timeout": START} | server}, "journal": False}
-                async with runtime.open_runtime(config) as host:
-                    visit = Visit(peer, host, mark)
-                    for column, cell in COLUMNS.items():
+                async with runtime.open_runtime(
+                    config, elicitation=fill_in, sampling=say_something, roots=[place]
+                ) as host:
+                    visit = Visit(peer, host, mark, place)
+                    for column, cell in sorted(COLUMNS.items(), key=lambda each: each[0] in LATE):
                         try:
                             with trio.fail_after(START / 2):
                                 cells[column] = await cell(visit)
@@ -177,14 +274,14 @@ async def ask_everything(peer: Peer) -> Row:
     return Row(peer, cells, troubles)
 
 
-async def ask_all(chosen: list[Peer]) -> list[Row]:
+async def ask_all(chosen: list[Peer], place: Path) -> list[Row]:
     """Ask some of them at once; return the rows in the order of the peers."""
     rows: dict[str, Row] = {}
     seats = trio.CapacityLimiter(AT_ONCE)
 
     async def ask(peer: Peer) -> None:
         async with seats:
-            rows[peer.name] = await ask_everything(peer)
+            rows[peer.name] = await ask_everything(peer, place)
 
     async with trio.open_nursery() as nursery:
         for peer in chosen:
@@ -222,7 +319,7 @@ def ask(names: Iterable[str]) -> list[Row]:
         furnish(place := Path(directory))
         with web_page(place) as url:
             each = peers(place, url)
-            return trio.run(ask_all, [each[name] for name in names])
+            return trio.run(ask_all, [each[name] for name in names], place)
 
 
 def main(args: list[str]) -> int:

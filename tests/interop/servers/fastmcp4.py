@@ -13,10 +13,14 @@ from mcp_types import (
     InputRequiredResult,
     PromptReference,
 )
+from pydantic import BaseModel
 
 server = FastMCP("fastmcp4", instructions="Ask it anything.")
 cancelled = 0
-PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+
+class Person(BaseModel):
+    name: str
 
 
 @server.tool
@@ -53,10 +57,13 @@ def cancellations() -> int:
 
 @server.tool
 async def greet(ctx: Context) -> str | InputRequiredResult:
-    """Greet whoever answers."""
+    """Greet whoever answers. Here it is the tool that must mind the era of its client."""
+    if ctx.request_context.protocol_version < "2026":
+        answer = await ctx.elicit("Who is there?", Person)
+        return f"hello {answer.data.name}"
     if ctx.input_responses:
         return f"hello {ctx.input_responses['who'].content['name']}"
-    asked = ElicitRequestFormParams(message="Who is there?", requested_schema=PERSON)
+    asked = ElicitRequestFormParams(message="Who is there?", requested_schema=Person.model_json_schema())
     return InputRequiredResult(input_requests={"who": ElicitRequest(params=asked)})
 
 
