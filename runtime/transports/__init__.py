@@ -1,7 +1,18 @@
 """Ways to reach a server, each a channel of messages with the same promises.
 
+=========================  =========================================  ==========================================
+a child process            ``stdio.open_stdio(command, guard=...)``   raises `CommandUnusable` at once
+an address                 ``http.open_http(url, type=..., ...)``     Streamable HTTP of both eras, and HTTP+SSE
+a WebSocket                ``websocket.open_websocket(url, ...)``
+a server in this process   ``memory.memory_pair()``                   two ends
+=========================  =========================================  ==========================================
+
+Each opener is an async context manager that owns all it starts. Those that take an address connect when the first
+message is sent or at once, but always behind the channel's back: that nobody is there (`Unreachable`), or that it
+wants credentials (`Unauthorized`), is raised by `Transport.receive`, as every other end is.
+
 This module holds the contract and its errors and imports nothing but Trio and attrs; each transport is
-a module of its own (``stdio``, ``memory``, ...), imported by whoever opens it.
+a module of its own, imported by whoever opens it.
 """
 
 from abc import abstractmethod
@@ -27,8 +38,8 @@ class Transport(trio.abc.Channel[bytes]):
     """A two-way channel of messages, one JSON-RPC message each.
 
     A message sent ends in its ``\\n`` (the form the protocol encodes it in); a message received comes
-    without it. Whatever the peer does, the same holds: order is kept, a cancelled call loses and duplicates
-    nothing, memory is bounded, a peer that stops reading delays only its own senders, and closing twice is
+    without it. Whatever the peer does, the same holds: order is kept (over HTTP: that of each answer and each
+    stream, for requests that overlap are exchanges of their own), a cancelled call loses and duplicates nothing, memory is bounded, a peer that stops reading delays only its own senders, and closing twice is
     closing once. One task at a time may receive; any number may send.
     """
 

@@ -191,7 +191,11 @@ class WebSocketTransport(Transport):
                     return await trio.open_tcp_stream(host, port)
                 context = self._verify or ssl.create_default_context()
                 stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context, https_compatible=True)
-                await stream.do_handshake()
+                try:
+                    await stream.do_handshake()
+                except BaseException:
+                    await trio.aclose_forcefully(stream)
+                    raise
                 return stream
         except trio.TooSlowError:
             raise _NoConnection("no connection in time") from None
