@@ -39,7 +39,8 @@ class Transport(trio.abc.Channel[bytes]):
 
     A message sent ends in its ``\\n`` (the form the protocol encodes it in); a message received comes
     without it. Whatever the peer does, the same holds: order is kept (over HTTP: that of each answer and each
-    stream, for requests that overlap are exchanges of their own), a cancelled call loses and duplicates nothing, memory is bounded, a peer that stops reading delays only its own senders, and closing twice is
+    stream, for requests that overlap are exchanges of their own), a cancelled call loses and duplicates
+    nothing, memory is bounded, a peer that stops reading delays only its own senders, and closing twice is
     closing once. One task at a time may receive; any number may send.
     """
 
