@@ -20,6 +20,10 @@ cover:
 mutants:
     .venv/bin/python -m tests.actors.bites
 
+# Give both connections broken lines for so many seconds
+fuzz SECONDS='60':
+    .venv/bin/python -m tests.runtime.protocol.fuzz {{ SECONDS }}
+
 # What Erlang's supervisor was recorded to do, replayed on ours
 otp *FILES='tests/actors/data/otp-traces.jsonl':
     .venv/bin/python -m tests.otp_replay {{ FILES }}
