@@ -38,6 +38,7 @@ _NAMES = {str: "a string", int: "an integer", float: "a number", bool: "a boolea
 _DEMANDS = {**_NAMES, bool: "true or false"}
 
 _decode_json = msgspec.json.Decoder().decode
+_TEXT = (Raw, bytes)
 
 
 class _Misfit(Exception):
@@ -287,6 +288,7 @@ def _make_reader(cl: type) -> Reader:
         known[wire] = (each.name, _KINDS.get(annotation), reader)
     # Where any JSON may be, null is a value, and None says that there is none.
     nullable = frozenset(wire for wire, each in attributes.items() if each.default is None and _spelling(each) == "Any")
+    find = known.get
 
     def read(value: Any) -> Any:
         if type(value) is not dict:
@@ -294,7 +296,7 @@ def _make_reader(cl: type) -> Reader:
         members: dict[str, Any] = {}
         extra: dict[str, Any] = {}
         for key, item in value.items():
-            field = known.get(key)
+            field = find(key)
             if field is None or (item is None and key in nullable):
                 extra[key] = item
                 continue
@@ -349,7 +351,7 @@ def from_wire(cl: Any, data: Raw | bytes | Mapping[str, Any]) -> Any:
     Raises:
         WireError: it spells none; names the MCP type, the path in wire names, and what is wrong there.
     """
-    value = _json(cl, data) if isinstance(data, Raw | bytes) else data
+    value = _json(cl, data) if isinstance(data, _TEXT) else data
     try:
         return _READERS[cl](value)
     except _Misfit as misfit:
@@ -364,7 +366,7 @@ def items_from_wire(cl: type[T], data: Raw | bytes | Mapping[str, Any]) -> tuple
     Raises:
         WireError: what is wrong is the page itself.
     """
-    value = _json(cl, data) if isinstance(data, Raw | bytes) else data
+    value = _json(cl, data) if isinstance(data, _TEXT) else data
     if type(value) is not dict:
         return from_wire(cl, value), ()
     whole, faults = dict(value), []
@@ -397,6 +399,7 @@ class _TextResult(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     structured_content: Any = UNSET
     is_error: bool | None = None
     result_type: str | None = None
+    meta: dict[str, Any] | None = msgspec.field(name="_meta", default=None)
 
 
 _decode_text_result = msgspec.json.Decoder(_TextResult).decode
@@ -416,6 +419,7 @@ def _text_result(data: Raw | bytes) -> messages.CallToolResult | None:
         structured_content=None if structured is UNSET else structured,
         is_error=found.is_error,
         result_type=found.result_type,
+        meta=found.meta,
     )
 
 
@@ -428,7 +432,7 @@ def result_from_wire(cl: type[T], data: Raw | bytes | Mapping[str, Any]) -> T:
             offered neither. MCP 2026-07-28: an unknown value is an invalid result.
     """
     result: Any = None
-    if cl is messages.CallToolResult and isinstance(data, Raw | bytes):
+    if cl is messages.CallToolResult and isinstance(data, _TEXT):
         result = _text_result(data)
     if result is None:
         result = from_wire(cl, data)
