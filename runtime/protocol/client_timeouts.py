@@ -5,6 +5,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from math import inf
 
+import msgspec
 from attrs import define, field
 
 from .jsonrpc import RequestId
@@ -14,8 +15,7 @@ __all__ = ["Timeouts"]
 _SWEEP_FROM = 64  # outdated entries, before they are worth a pass over the heap
 
 
-@define
-class _Wait:
+class _Wait(msgspec.Struct, gc=False):
     patience: float
     at_most: float
     """The time at which no progress helps any more."""
