@@ -192,7 +192,7 @@ class ClientConnection:
         made on another's behalf can carry that one's capabilities.
 
         Raises:
-            LocalProtocolError: the connection is not open.
+            LocalProtocolError: the connection is not open, or raw ``params`` or their ``_meta`` are no object.
             TypeError, ValueError: ``params`` cannot be spelled in JSON. Nothing is pending then.
         """
         if self._era is None:

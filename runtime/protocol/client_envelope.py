@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from .jsonrpc import Body, RequestId, encode_json
+from .errors import LocalProtocolError
+from .jsonrpc import MALFORMED, Body, RequestId, encode_json
 from .messages import ClientCapabilities, Implementation
 from .versions import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, MODERN_VERSION, PROTOCOL_VERSION
 from .wire import to_wire
@@ -34,9 +35,14 @@ def members_of(body: Body | None) -> Mapping[str, Any]:
     """The members of a JSON object, decoded or not, each as raw as it came.
 
     Raises:
-        msgspec.MsgspecError: raw JSON that is no object.
+        LocalProtocolError: raw JSON that is no object.
     """
-    return _decode_members(body) if isinstance(body, Raw | bytes) else body or {}
+    if not isinstance(body, Raw):
+        return body or {}
+    try:
+        return _decode_members(body)
+    except MALFORMED as error:
+        raise LocalProtocolError(f"params and their _meta must be JSON objects: {error}") from None
 
 
 def with_meta(

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from runtime.protocol import (
     LEGACY_VERSIONS,
     MODERN_VERSION,
@@ -13,6 +15,9 @@ from runtime.protocol import (
     Send,
 )
 from tests.runtime.protocol.conftest import Official
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The first example of a run makes the message classes, on a machine that may be busy."""
 
 ME = Implementation(name="greenroom", version="0")
 ALL = ClientCapabilities(

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -32,6 +32,7 @@ from tests.runtime.protocol.judged import (
     INITIALIZED,
     KEY,
     ME,
+    PATIENT,
     client,
     error,
     legacy,
@@ -74,6 +75,7 @@ def test_a_server_that_does_not_say_who_it_is_is_no_worse_for_it(info):
     assert opened.server_info is None
 
 
+@PATIENT
 @given(st.integers(-40000, 40000).filter(lambda code: code not in (-32020, -32021, -32022)))
 def test_any_error_that_is_not_modern_means_legacy(code):
     connection = client()
@@ -377,6 +379,15 @@ def test_ping_is_legacy_only():
 
 
 @BOTH
+@pytest.mark.parametrize("params", [b"[1]", b"5", b'{"_meta": 5}', b"{"])
+def test_raw_params_that_are_no_object_are_refused(opened, params):
+    connection = opened()
+    with pytest.raises(LocalProtocolError, match="must be JSON objects"):
+        connection.request("m", Raw(params), progress=True)
+    assert not connection.pending
+
+
+@BOTH
 def test_arguments_that_cannot_be_spelled_leave_nothing_pending(opened):
     connection = opened()
     with pytest.raises(TypeError):
@@ -426,6 +437,23 @@ def test_one_request_is_answered_once(opened):
     id, _ = connection.call_tool("t")
     assert isinstance(connection.receive(error(id, -1))[0], Failed)
     assert isinstance(connection.receive(result(id, {}))[0], Ignored)
+
+
+@BOTH
+def test_an_error_of_null_is_none(opened):
+    connection = opened()
+    id, _ = connection.call_tool("t")
+    [event] = connection.receive(line(id=id, result={"content": []}, error=None))
+    assert isinstance(event, Answered)
+
+
+@BOTH
+def test_an_answer_that_is_both_or_neither_settles_nothing(opened):
+    connection = opened()
+    id, _ = connection.call_tool("t")
+    for answer in (line(id=id), line(id=id, result={}, error={"code": 1, "message": ""}), line(id=id, error={})):
+        assert isinstance(connection.receive(answer)[0], Ignored)
+    assert id in connection.pending
 
 
 @BOTH
@@ -514,6 +542,7 @@ def test_a_server_may_ask_during_the_handshake():
 
 
 @BOTH
+@PATIENT
 @given(garbage=st.binary(max_size=60))
 def test_noise_is_ignored_and_harms_nothing(opened, garbage):
     connection = opened()
@@ -534,7 +563,7 @@ MEMBERS = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first example makes the message classes
+@PATIENT
 @given(st.sampled_from(["auto", "modern", "legacy"]), st.lists(MEMBERS | st.just("silence"), max_size=12))
 def test_no_sequence_of_messages_breaks_the_connection(era, script):
     """Whatever comes, in whatever state: events, never an exception; and open means able to ask."""

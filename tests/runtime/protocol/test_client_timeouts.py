@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runtime.protocol import LocalProtocolError, Progressed, Send, TimedOut
 from runtime.protocol.client_timeouts import Timeouts
-from tests.runtime.protocol.judged import error, legacy, modern, notification, result, sent
+from tests.runtime.protocol.judged import PATIENT, error, legacy, modern, notification, result, sent
 
 BOTH = pytest.mark.parametrize("opened", [modern, legacy])
 
@@ -119,6 +119,7 @@ STEPS = st.lists(
 )
 
 
+@PATIENT
 @given(STEPS)
 def test_deadlines_are_those_of_a_plain_model(steps):
     """The heap that is looked through lazily says what a dict of deadlines would."""

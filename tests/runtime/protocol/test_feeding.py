@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from runtime.protocol import Ignored, ServerConnection
 from runtime.transports.framing import LineFraming
 from tests.runtime.protocol.fuzz import TO_CLIENT, TO_SERVER
-from tests.runtime.protocol.judged import ALL, legacy, modern
+from tests.runtime.protocol.judged import ALL, PATIENT, legacy, modern
 
 
 def asking(opened: Callable[..., Any]) -> Callable[[], Any]:
@@ -72,6 +72,7 @@ def test_half_a_line_is_not_heard(make, lines):
 
 
 @ENDS
+@PATIENT
 @given(data=st.data())
 def test_any_cut_is_the_same(make, lines, data):
     some = data.draw(st.lists(st.sampled_from(lines), max_size=4))
