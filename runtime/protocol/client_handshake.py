@@ -43,6 +43,8 @@ class Handshake:
     _asked: int | None = field(default=None, init=False)
     # The server may be modern for all that is known: no probe of it has been answered, none is forbidden.
     _may_be_modern: bool = field(default=False, init=False)
+    # It has refused a revision and named the same one; it is taken at its second word.
+    _asked_again: bool = field(default=False, init=False)
     # What `initialize` was refused with, and not in a modern server's words, should the probe after it not do better.
     _refusal: HandshakeFailed | None = field(default=None, init=False)
 
@@ -112,6 +114,9 @@ class Handshake:
                 if means is Meaning.DISCOVERED:
                     return self._discovered(result)
                 failure = HandshakeFailed("server/discover", "no common revision", None, result.supported_versions)
+        if means is Meaning.ASKED_AGAIN and not self._asked_again:
+            self._asked_again = True
+            return Send(self._discover(means))
         if means is Meaning.LEGACY and self.state is State.PROBING:
             return Send(self._initialize())
         if means is Meaning.LEGACY and self._refusal is not None:  # it is legacy after all, and has said why not

@@ -3,7 +3,9 @@
 A handshake is a question (``server/discover`` or ``initialize``) and what its answer *means*:
 
 - an answer that a modern server gives: the connection is open, in the modern era;
-- ``-32022`` to the probe, or a DiscoverResult without a modern revision of ours: the server names what it
+- ``-32022`` to the probe that names the very revision which was asked for: a server of which one part does not know
+  yet what another serves. It is asked again, once;
+- else ``-32022`` to the probe, or a DiscoverResult without a modern revision of ours: the server names what it
   speaks. A legacy revision of ours in that list is chosen with ``initialize``, the one way to speak it;
   anything else is the end;
 - ``-32020`` and ``-32021`` to the probe: a modern server that this side cannot satisfy. The end;
@@ -62,6 +64,7 @@ class Meaning(Enum):
     """Not a modern server, as far as the probe can tell."""
     INITIALIZED = auto()
     MODERN_AFTER_ALL = auto()
+    ASKED_AGAIN = auto()
     REFUSED = auto()
     ASKED_MODERN_ONLY = auto()
 
@@ -75,9 +78,14 @@ TRANSITIONS: Mapping[State, Mapping[Meaning, State]] = {
     State.PROBING: {
         Meaning.DISCOVERED: State.OPEN,
         Meaning.LEGACY: State.INITIALIZING,
+        Meaning.ASKED_AGAIN: State.PROBING,
         Meaning.REFUSED: State.FAILED,
     },
-    State.DISCOVERING: {Meaning.DISCOVERED: State.OPEN, Meaning.REFUSED: State.FAILED},
+    State.DISCOVERING: {
+        Meaning.DISCOVERED: State.OPEN,
+        Meaning.ASKED_AGAIN: State.DISCOVERING,
+        Meaning.REFUSED: State.FAILED,
+    },
     State.INITIALIZING: {
         Meaning.INITIALIZED: State.OPEN,
         Meaning.MODERN_AFTER_ALL: State.DISCOVERING,
@@ -112,6 +120,7 @@ def probe_error_means(error: JsonRpcError) -> Meaning:
     """What an error in answer to ``server/discover`` says about the server."""
     if error.code not in codes.MODERN_ERRORS:
         return Meaning.LEGACY
-    if error.code == codes.UNSUPPORTED_VERSION and versions_mean(named_versions(error)) is Meaning.LEGACY:
-        return Meaning.LEGACY
-    return Meaning.REFUSED
+    if error.code != codes.UNSUPPORTED_VERSION:
+        return Meaning.REFUSED
+    means = versions_mean(named_versions(error))
+    return Meaning.ASKED_AGAIN if means is Meaning.DISCOVERED else means

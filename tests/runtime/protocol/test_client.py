@@ -112,7 +112,6 @@ def test_an_answer_that_leaves_only_the_legacy_way_takes_it(answer):
         (error(1, -32022, {"supported": ["2027-01-01"], "requested": MODERN_VERSION}), ("2027-01-01",)),
         (error(1, -32022), ()),
         (error(1, -32022, {"supported": "2025-06-18"}), ()),
-        (error(1, -32022, {"supported": [MODERN_VERSION, 7]}), (MODERN_VERSION,)),
         (error(1, -32021, {"requiredCapabilities": {}}), ()),
         (error(1, -32020), ()),
         (result(1, {**DISCOVERED, "supportedVersions": ["2027-01-01"]}), ("2027-01-01",)),
@@ -265,11 +264,29 @@ def test_what_http_makes_of_a_refused_probe_means_legacy(status):
     assert sent(send.data)["method"] == "initialize"
 
 
-def test_a_probe_that_names_our_revision_as_unsupported_is_not_repeated_for_ever():
+@pytest.mark.parametrize("era", ["auto", "modern"])
+def test_a_server_that_refuses_a_revision_and_names_the_same_one_is_asked_once_more(official, era):
+    refusal = {"supported": [MODERN_VERSION, 7], "requested": MODERN_VERSION}
+    connection = client(era)
+    connection.open()
+    [send] = connection.receive(error(1, -32022, refusal))
+    assert official(MODERN_VERSION).check_line(send.data)["method"] == "server/discover"
+    second = client(era)
+    second.open()
+    second.receive(error(1, -32022, refusal))
+    [opened] = connection.receive(result(2, DISCOVERED))
+    assert isinstance(opened, Opened)
+    [failed] = second.receive(error(2, -32022, refusal))
+    assert isinstance(failed, OpenFailed)
+    assert failed.error.supported == (MODERN_VERSION,)
+
+
+def test_asked_once_more_it_may_turn_out_to_be_legacy():
     connection = client()
     connection.open()
-    [failed] = connection.receive(error(1, -32022, {"supported": [MODERN_VERSION]}))
-    assert isinstance(failed, OpenFailed)
+    connection.receive(error(1, -32022, {"supported": [MODERN_VERSION]}))
+    [send] = connection.receive(error(2, -32601))
+    assert sent(send.data)["method"] == "initialize"
 
 
 def test_how_long_a_discovery_holds_is_told():
