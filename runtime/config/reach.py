@@ -52,7 +52,8 @@ def _read_type(value: Any, at: Place) -> str:
 def _read_object(value: Any, at: Place) -> InProcess:
     if not isinstance(value, str) or not re.fullmatch(_OBJECT, value):
         at.wrong(value, python.expected, 'as in "my_tools.clock:server"')
-    return InProcess(*value.split(":"))
+    module, name = value.split(":")
+    return InProcess(module, name, reveal(at.resolve(".")))
 
 
 def _read_variable(value: Any, at: Place) -> Secret | None:

@@ -90,10 +90,14 @@ class Owned(Value):
 
 @frozen(repr=False)
 class InProcess(Value):
-    """A server written in Python: the object ``object`` of the module ``module``, run in this process."""
+    """A server written in Python: the object ``object`` of the module ``module``, run in this process.
+
+    The module is looked for in ``sys.path``, then in ``directory``, which is that of the file.
+    """
 
     module: str
     object: str
+    directory: str = field(default="", eq=False)
 
 
 Reach = Command | Remote | Owned | InProcess

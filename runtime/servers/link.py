@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 import trio
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runtime.transports.stdio import StdioTransport
 
 
+_PRINTED = 50  # lines kept of what a server in this process prints
 _SECRET = 6  # characters from which on a value in `env` can be told from the text around it
 
 
@@ -155,6 +156,8 @@ class _InProcessLink:
     _serving: trio.CancelScope
     _over: trio.Event = field(factory=trio.Event, init=False)
     _how: str = field(default="was ended", init=False)
+    # what its functions printed last; in a process of its own they would have had a stderr for it
+    _printed: deque[str] = field(factory=lambda: deque(maxlen=_PRINTED), init=False)
     pid: int | None = field(default=None, init=False)
     speaks_http: bool = field(default=False, init=False)
     ended_well: bool = field(default=False, init=False)
@@ -165,7 +168,7 @@ class _InProcessLink:
     async def serve(self, server: ToolServer, theirs: MemoryTransport) -> None:
         try:
             with self._serving:
-                await server.serve(theirs)
+                await server.serve(theirs, on_print=self._printed.append)
         # The boundary: what runs here may fail, and exit, as a process may.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             self._fell(error)
@@ -187,7 +190,7 @@ class _InProcessLink:
         return self._how
 
     def stderr(self) -> tuple[str, ...]:
-        return ()
+        return tuple(self._printed)
 
     def noise(self) -> Noise:
         return Noise(0, ())
@@ -197,7 +200,7 @@ class _InProcessLink:
 async def _open_inprocess(name: str, reach: InProcess) -> AsyncIterator[Link]:
     from runtime.transports.memory import memory_pair
 
-    server = _imported(name, reach)
+    server = _loaded(name, reach)
     ours, theirs = memory_pair()
     link = _InProcessLink(ours, trio.CancelScope())
     async with trio.open_nursery() as nursery:
@@ -206,16 +209,10 @@ async def _open_inprocess(name: str, reach: InProcess) -> AsyncIterator[Link]:
         link.kill()
 
 
-def _imported(name: str, reach: InProcess) -> ToolServer:
-    from runtime.inprocess import ToolServer
+def _loaded(name: str, reach: InProcess) -> ToolServer:
+    from runtime.inprocess.loading import NoServer, load_server
 
-    where = f"{reach.module}:{reach.object}"
     try:
-        found = getattr(import_module(reach.module), reach.object)
-    except (ImportError, AttributeError) as error:
-        raise CommandNotFound(name, (), where, str(error)) from error
-    except SystemExit as error:
-        raise CommandNotFound(name, (), where, f"its import exits: {error}") from error
-    if not isinstance(found, ToolServer):
-        raise CommandNotFound(name, (), where, f"is a {type(found).__name__}, not a runtime.inprocess.ToolServer")
-    return found
+        return load_server(reach.module, reach.object, directory=reach.directory or None)
+    except NoServer as error:
+        raise CommandNotFound(name, (), f"{reach.module}:{reach.object}", str(error)) from error
