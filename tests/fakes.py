@@ -39,6 +39,62 @@ def text(words: object, **members: Any) -> Message:
     return {"content": [{"type": "text", "text": str(words)}], **members}
 
 
+Answer = Mapping[str, Any] | Callable[["Peer", Message], None]
+
+EVERYTHING = {
+    "tools": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
+    "prompts": {"listChanged": True},
+    "completions": {},
+    "logging": {},
+}
+LISTS: Mapping[str, Answer] = {
+    "tools/list": {"tools": [tool("echo")]},
+    "resources/list": {"resources": [{"uri": "notes://one", "name": "one"}]},
+    "resources/templates/list": {"resourceTemplates": [{"uriTemplate": "notes://{name}", "name": "any"}]},
+    "prompts/list": {"prompts": [{"name": "greet", "arguments": [{"name": "who", "required": True}]}]},
+}
+
+
+def serving(
+    answers: Mapping[str, Answer] | None = None, *, era: str = "modern", capabilities: Message | None = None
+) -> Script:
+    """A server of so many features, in one era: what it answers to each method, and a refusal of all others.
+
+    An answer is a result, or a function that says whatever it likes.
+    """
+    offered = EVERYTHING if capabilities is None else capabilities
+    known = {**LISTS, **(answers or {})}
+    if era == "modern":
+        known["server/discover"] = {**DISCOVERED, "capabilities": offered}
+        known.setdefault("subscriptions/listen", acknowledge)
+    else:
+        known["initialize"] = {**INITIALIZED, "capabilities": offered}
+
+    async def serve(peer: Peer) -> None:
+        with suppress(trio.EndOfChannel):
+            while True:
+                message = await peer.hear()
+                answer = known.get(message.get("method", ""))
+                if "method" not in message or "id" not in message:
+                    continue
+                if answer is None:
+                    peer.refuse(message)
+                elif callable(answer):
+                    answer(peer, message)
+                else:
+                    peer.answer(message, answer)
+
+    return serve
+
+
+def acknowledge(peer: Peer, request: Message) -> None:
+    """Let somebody listen to all that is asked for."""
+    meta = {"io.modelcontextprotocol/subscriptionId": request["id"]}
+    wanted = request["params"]["notifications"]
+    peer.notify("notifications/subscriptions/acknowledged", notifications=wanted, _meta=meta)
+
+
 SILENCE = Noise(0, ())
 
 

@@ -126,7 +126,8 @@ class Server:
     _over: trio.CancelScope = field(factory=trio.CancelScope, init=False)  # around all that is done for the talk
     _ending: bool = field(default=False, init=False)  # it sends nothing more
     _flows: bool = field(default=False, init=False)  # the work lane is not held
-    _relists: list[actors.Reply[None]] = field(factory=list, init=False)  # who waits for the next lists
+    _relists: list[actors.Reply[None]] = field(factory=list, init=False)  # who wants the lists fetched again
+    _relisting: list[actors.Reply[None]] = field(factory=list, init=False)  # for whom they are being fetched
 
     # -- the caller's side
 
@@ -148,7 +149,10 @@ class Server:
                     self.talk.subscriptions.unsubscribe(uri)
             case Relist():
                 self._relists.append(self.context.defer())
-                if self.talk is not None:
+                if self.record.state in DOWN:
+                    self._take_relists()
+                    self._tell_listed(self.record.last_error)
+                elif self.talk is not None:
                     self.talk.lists.change_all()
             case _:
                 raise actors.UnhandledMessage(message)
@@ -235,6 +239,8 @@ class Server:
         feed, record = self.services.feed, self.record
         feed.publish(ServerCrashed(feed.now(), record.name, record.incarnation, failure.what, None))
         self.services.is_down(record, State.STOPPED)
+        self._take_relists()
+        self._tell_listed(failure)
         self.context.release()
         await trio.sleep_forever()
 
@@ -274,6 +280,7 @@ class Server:
                 record.agree(opened)
                 lists.expect(opened.capabilities)
                 talk.subscriptions.listen_to_lists(opened.capabilities, lists.change_all)
+                self._take_relists()
                 await lists.fetch()
                 catalog = lists.catalog(record.name, record.incarnation)
                 if missing := [name for name in record.spec.required_tools if name not in catalog.tools]:
@@ -284,6 +291,7 @@ class Server:
                 raise self._too_late(conversation)
             if not self._ending:  # it may have died of its last answer
                 self._be_ready(opened, began)
+                self._tell_listed(None)
             while True:
                 await lists.wait_changed()
                 await trio.sleep(RELIST_PAUSE)
@@ -315,7 +323,7 @@ class Server:
     async def _list_again(self, talk: Talk) -> None:
         """Take in what has changed; a list that cannot be had leaves the last one."""
         record = self.record
-        relists, self._relists = self._relists, []
+        self._take_relists()
         failure: ServerFailed | None = None
         with trio.move_on_after(record.spec.start_timeout) as patience:
             try:
@@ -327,8 +335,20 @@ class Server:
             failure = self._too_late(talk.conversation)
         if failure is not None:
             record.last_error = failure
-        for reply in relists:
-            reply.settle(None) if failure is None else reply.fail(failure)
+        self._tell_listed(failure)
+
+    def _take_relists(self) -> None:
+        """Those who wait now are to be told of the lists that are fetched next; who comes later wants newer ones."""
+        self._relisting += self._relists
+        self._relists = []
+
+    def _tell_listed(self, failure: BaseException | None) -> None:
+        relisting, self._relisting = self._relisting, []
+        for reply in relisting:
+            if failure is None:
+                reply.settle(None)
+            else:
+                reply.fail(failure)
 
     async def _publish(self, catalog: Catalog) -> None:
         self.record.catalog = catalog
