@@ -70,6 +70,7 @@ EXCHANGES = 64
 
 _POST = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 _GET = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+_TELLING = ("initialize", "tools/list")  # from whose results the transport learns
 _REDIRECTS = 3  # in a row
 _PAGES = 100  # of the list of tools, when it is listed anew to learn a call's headers
 _ENDING = 1.0  # seconds that a stream has to end once its answer is there
@@ -390,7 +391,7 @@ class HttpTransport(Transport):
         timeouts = self._web.timeouts
         patience = timeouts.acknowledge if out.id is None or at is not None else timeouts.answer
         stream = EventStream(self._message_limit)
-        reason = "its stream ended without it"
+        reason, body = "its stream ended without it", b""
         async with self._web.ask("POST", {**_POST, **headers}, out.line, patience=patience, at=at) as response:
             content_type = response.headers.get("content-type", "")
             meaning = verdict(
@@ -398,17 +399,16 @@ class HttpTransport(Transport):
             )
             self._release(out)
             self._proven |= meaning is not Verdict.UNAUTHORIZED
+            if out.method == "initialize":
+                out.session_id = session_id_in(response.headers)
             match meaning:
                 case Verdict.ACCEPTED:
-                    await self._web.excerpt(response)  # to its end, so that the connection can be used again
                     self._accepted(out, session)
+                    await self._web.excerpt(response)  # to its end, so that the connection can be used again
                     return None
                 case Verdict.MESSAGE:
-                    out.session_id = session_id_in(response.headers)
-                    await self._take_body(await self._web.body(response), out)
-                    return None
+                    body = await self._web.body(response)
                 case Verdict.EVENTS:
-                    out.session_id = session_id_in(response.headers)
                     try:
                         await self._take_events(response, stream, out)
                     except TooLarge:
@@ -416,16 +416,18 @@ class HttpTransport(Transport):
                     except Lost as error:
                         reason = str(error)
                 case _:
-                    return await self._refusal(meaning, response)
-        if not out.answered:
+                    return await self._refusal(meaning, response, out)
+        if meaning is Verdict.MESSAGE:  # whoever hears of it and asks the next thing finds the connection free
+            await self._take_body(body, out)
+        elif not out.answered:
             if out.version is not None or not stream.last_id:
                 raise Lost(reason)
             await self._resume(out, stream)
         return None
 
-    async def _refusal(self, verdict: Verdict, response: httpx2.Response) -> Refusal:
-        is_json = "json" in response.headers.get("content-type", "")
-        body = await (self._web.body(response) if is_json else self._web.excerpt(response))
+    async def _refusal(self, verdict: Verdict, response: httpx2.Response, out: Outgoing) -> Refusal:
+        may_tell = out.id is not None and "json" in response.headers.get("content-type", "")
+        body = await (self._web.body(response) if may_tell else self._web.excerpt(response))
         return Refusal(
             verdict,
             response.status_code,
@@ -441,16 +443,17 @@ class HttpTransport(Transport):
         """Hands a message out, once the transport itself has learnt from it."""
         if out is not None and out.id is not None and answers(line, out.id):
             out.answered = True
-            out.result = result_in(line)
-            if out.result is not None:
-                self._learn(out, out.result)
+            if out.own or out.method in _TELLING or (out.version is not None and not self._modern):
+                out.result = result_in(line)
+                if out.result is not None:
+                    self._learn(out, out.result)
             if out.own:
                 return
         await self._inbox.put(line)
 
     async def _take_body(self, body: bytes, out: Outgoing) -> None:
         for line in messages_in(body):
-            if error_in(line) is not None and out.id is not None and not answers(line, out.id):
+            if out.id is not None and not answers(line, out.id) and error_in(line) is not None:
                 line = refusal_line(out.id, 200, line)  # it names no request, or none of ours: it means this one
             await self._take(line, out)
         if not out.answered:

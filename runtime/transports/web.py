@@ -6,10 +6,10 @@ token or argument does.
 
 from __future__ import annotations
 
-import math
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from math import inf
 from typing import TypeAlias, final
 from urllib.request import getproxies
 
@@ -103,16 +103,19 @@ class Web:
         every = {name: value for name, value in given.items() if name.lower() not in _OURS}
         request = self._client.build_request(method, at or self._url, headers={**every, **headers}, content=content)
         with _in_our_words():
-            response: httpx2.Response | None = None
-            with trio.move_on_after(math.inf if patience is None else patience):
-                response = await self._client.send(request, stream=True, follow_redirects=False)
-            if response is None:
-                raise Lost(f"none within {patience:g} s")
+            response = await self._head(request, patience)
             self.reached = True
             try:
                 yield response
             finally:
                 await response.aclose()
+
+    async def _head(self, request: httpx2.Request, patience: float | None) -> httpx2.Response:
+        if patience is None:
+            return await self._client.send(request, stream=True, follow_redirects=False)
+        with trio.move_on_after(patience):
+            return await self._client.send(request, stream=True, follow_redirects=False)
+        raise Lost(f"none within {patience:g} s")
 
     def follow(self, location: str) -> bool:
         """Whether a redirect stays within the origin; if so, all goes there from now on."""
@@ -142,9 +145,10 @@ class Web:
         return b"".join(parts)
 
     async def excerpt(self, response: httpx2.Response) -> bytes:
-        """The body, or as much of it as is worth showing."""
+        """The body, or as much of it as is worth showing and comes in time."""
         read = b""
-        with _in_our_words():
+        patience = inf if self.timeouts.acknowledge is None else self.timeouts.acknowledge
+        with trio.move_on_after(patience), _in_our_words():
             async with _pieces(response) as pieces:
                 async for piece in pieces:
                     read += piece
@@ -174,10 +178,11 @@ async def _pieces(response: httpx2.Response) -> AsyncIterator[AsyncIterator[byte
     try:
         yield pieces
     finally:
-        with trio.CancelScope() as at_once, suppress(httpx2.RequestError):
-            at_once.cancel()
-            async for _ in pieces:
-                pass
+        if not response.is_closed:
+            with trio.CancelScope() as at_once, suppress(httpx2.RequestError):
+                at_once.cancel()
+                async for _ in pieces:
+                    pass
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:

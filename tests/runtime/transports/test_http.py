@@ -245,6 +245,14 @@ async def test_no_more_requests_than_allowed_are_under_way_and_each_has_its_turn
         assert transport.statistics().queued_bytes == 0
 
 
+async def test_calls_one_after_the_other_share_one_connection():
+    async with talking(echo) as (transport, server):
+        for id in range(5):
+            await transport.send(modern(id))
+            await transport.receive()
+        assert server.accepted == 1
+
+
 # What HTTP says of a request
 
 
@@ -545,6 +553,22 @@ async def test_a_server_that_lets_no_session_be_ended_delays_the_end_no_longer_t
         await transport.receive()
         await transport.aclose()
         assert server.asked[-1].method == "DELETE"
+
+
+@pytest.mark.parametrize("status", [202, 400])
+async def test_an_acknowledgement_that_drips_for_ever_holds_up_nobody_for_longer_than_allowed(status):
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.method == "POST" and asked.json["method"] == "notifications/initialized":
+            await reply.head(status, {"Transfer-Encoding": "chunked", "Content-Type": "application/json"})
+            await reply.data(b"{")
+            await reply.hung_up()
+        else:
+            await echo(asked, reply)
+
+    async with talking(session(script), timeouts=HttpTimeouts(acknowledge=0.05, close=0.2)) as (transport, _):
+        await greet(transport)
+        await transport.send(legacy(1, "ping"))
+        assert (await next_message(transport))["id"] == 1
 
 
 async def test_nothing_overtakes_the_end_of_the_handshake():
