@@ -1,6 +1,6 @@
 """The same calls through the official SDK's client, for scale. A program: it runs where the SDK is installed.
 
-Usage: sdk_client.py CLOCK CALLERS COUNT COMMAND [ARGUMENT ...]; it prints microseconds for one call.
+Usage: sdk_client.py CLOCK CALLERS COUNT URL|COMMAND [ARGUMENT ...]; it prints microseconds for one call.
 """
 
 import asyncio
@@ -10,9 +10,10 @@ import time
 import mcp
 
 
-async def main(clock_name: str, callers: str, count: str, command: str, *arguments: str) -> None:
+async def main(clock_name: str, callers: str, count: str, server: str, *arguments: str) -> None:
     clock = getattr(time, clock_name)
-    async with mcp.Client(mcp.StdioServerParameters(command=command, args=list(arguments))) as client:
+    reach = server if "://" in server else mcp.StdioServerParameters(command=server, args=list(arguments))
+    async with mcp.Client(reach) as client:
 
         async def caller() -> None:
             for _ in range(int(count) // int(callers)):
