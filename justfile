@@ -43,3 +43,7 @@ interop *ARGS:
 # Ask every foreign server everything, and write down what comes of it: docs/interop.md
 matrix *ARGS:
     tests/interop/install.sh && .venv/bin/python -m tests.interop.matrix {{ ARGS }}
+
+# The official conformance suite, in the client's role
+conformance:
+    tests/conformance/install.sh && .venv/bin/python -m tests.conformance.run
