@@ -9,7 +9,7 @@ import pytest
 import actors
 import runtime
 
-ON_THE_PATH_OF_A_CALL = ["import trio", "import attrs", "import cattrs", "import msgspec", "import outcome"]
+ON_THE_PATH_OF_A_CALL = ["import trio", "import attrs", "import msgspec", "import outcome"]
 
 LOADED = """
 import sys

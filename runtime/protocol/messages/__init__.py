@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .icons import *
     from .lifecycle import *
     from .logging import *
+    from .meta import *
     from .notifications import *
     from .part import *
     from .prompts import *
@@ -50,12 +51,11 @@ _ROOMS = {
         "FieldSchema FormSchema MultiSelectSchema NumberSchema StringSchema UnknownSchema"
     ),
     "icons": "Icon",
-    "lifecycle": (
-        "DiscoverResult Implementation InitializeParams InitializeResult NotificationMeta RequestMeta ResultMeta"
-    ),
+    "lifecycle": "DiscoverResult Implementation InitializeParams InitializeResult",
     "logging": "LoggingLevel LoggingMessage SetLevelParams",
+    "meta": "NotificationMeta RequestMeta ResultMeta",
     "notifications": "Cancelled Progress",
-    "part": "CacheableResult Json Page PageParams Params Part Result",
+    "part": "CacheableResult Json Page PageParams Params Part Result Retryable",
     "prompts": "GetPromptParams GetPromptResult ListPromptsResult Prompt PromptArgument PromptMessage Role",
     "resources": (
         "ListResourceTemplatesResult ListResourcesResult ReadResourceParams ReadResourceResult Resource ResourceParams "
@@ -63,8 +63,7 @@ _ROOMS = {
     ),
     "roots": "ListRootsResult Root",
     "rounds": (
-        "CreateMessageRequest ElicitRequest AnyInputRequest InputRequiredResult ListRootsRequest Retryable "
-        "UnknownInputRequest"
+        "CreateMessageRequest ElicitRequest AnyInputRequest InputRequiredResult ListRootsRequest UnknownInputRequest"
     ),
     "sampling": (
         "CreateMessageParams CreateMessageResult ModelHint ModelPreferences SamplingContent SamplingMessage ToolChoice "
@@ -92,12 +91,12 @@ __all__ = [  # a type checker reads no list that is computed
     "ResultMeta",
     "LoggingLevel", "LoggingMessage", "SetLevelParams",
     "Cancelled", "Progress",
-    "CacheableResult", "Json", "Page", "PageParams", "Params", "Part", "Result",
+    "CacheableResult", "Json", "Page", "PageParams", "Params", "Part", "Result", "Retryable",
     "GetPromptParams", "GetPromptResult", "ListPromptsResult", "Prompt", "PromptArgument", "PromptMessage", "Role",
     "ListResourceTemplatesResult", "ListResourcesResult", "ReadResourceParams", "ReadResourceResult", "Resource",
     "ResourceParams", "ResourceTemplate",
     "ListRootsResult", "Root",
-    "CreateMessageRequest", "ElicitRequest", "AnyInputRequest", "InputRequiredResult", "ListRootsRequest", "Retryable",
+    "CreateMessageRequest", "ElicitRequest", "AnyInputRequest", "InputRequiredResult", "ListRootsRequest",
     "UnknownInputRequest",
     "CreateMessageParams", "CreateMessageResult", "ModelHint", "ModelPreferences", "SamplingContent",
     "SamplingMessage", "ToolChoice", "ToolResultContent", "ToolUseContent",

@@ -9,7 +9,7 @@ from attrs import Attribute, field, fields, frozen
 
 from runtime.value import Value
 
-__all__ = ["CacheableResult", "Json", "Page", "PageParams", "Params", "Part", "Result"]
+__all__ = ["CacheableResult", "Json", "Page", "PageParams", "Params", "Part", "Result", "Retryable"]
 
 C = TypeVar("C", bound=type)
 
@@ -76,3 +76,13 @@ class PageParams(Params):
     """What asks for a page of a list; no ``cursor`` asks for the first."""
 
     cursor: str | None = None
+
+
+@part
+class Retryable(Params):
+    """Params of a request that the server may answer with an `InputRequiredResult`."""
+
+    input_responses: Mapping[str, Json] | None = None
+    """The results asked for, by key; what each must be is known to who asked: `result_from_wire` reads it."""
+    request_state: str | None = None
+    """The server's own words, back unchanged. To the server they are an attacker's."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from .part import Page, Part, Result, part
-from .rounds import Retryable
+from .part import Page, Part, Result, Retryable, part
 
 if TYPE_CHECKING:
     from .content import ContentBlock

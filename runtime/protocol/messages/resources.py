@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .part import CacheableResult, Page, Params, Part, part
-from .rounds import Retryable
+from .part import CacheableResult, Page, Params, Part, Retryable, part
 
 if TYPE_CHECKING:
     from .content import Annotations, ResourceContents

@@ -9,7 +9,6 @@ from .part import Params, Part, Result, part
 
 if TYPE_CHECKING:
     from .elicitation import ElicitParams
-    from .part import Json
     from .sampling import CreateMessageParams
 
 __all__ = [
@@ -18,19 +17,8 @@ __all__ = [
     "ElicitRequest",
     "InputRequiredResult",
     "ListRootsRequest",
-    "Retryable",
     "UnknownInputRequest",
 ]
-
-
-@part
-class Retryable(Params):
-    """Params of a request that the server may answer with an `InputRequiredResult`."""
-
-    input_responses: Mapping[str, Json] | None = None
-    """The results asked for, by key; what each must be is known to who asked: `result_from_wire` reads it."""
-    request_state: str | None = None
-    """The server's own words, back unchanged. To the server they are an attacker's."""
 
 
 @part

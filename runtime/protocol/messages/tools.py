@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .part import Page, Part, Result, part
-from .rounds import Retryable
+from .part import Page, Part, Result, Retryable, part
 
 if TYPE_CHECKING:
     from .content import ContentBlock
