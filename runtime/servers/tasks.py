@@ -40,7 +40,7 @@ class _Task(msgspec.Struct, rename="camel"):
     status_message: str | None = None
     poll_interval_ms: int | None = None
     input_requests: dict[str, _Request] = {}
-    result: Raw | None = None
+    result: Raw | msgspec.UnsetType = msgspec.UNSET
     error: _Error | None = None
 
 
@@ -63,7 +63,7 @@ async def result_of(task_id: str, interval: float | None, ask: Ask, gather: Gath
         except MALFORMED as error:
             raise TaskFailed(f"tasks/get: {error}") from error
         match task.status:
-            case "completed" if task.result is not None:
+            case "completed" if not isinstance(task.result, msgspec.UnsetType):
                 return task.result
             case "failed" if task.error is not None:
                 told = JsonRpcError(task.error.code, task.error.message, task.error.data)

@@ -111,7 +111,7 @@ async def test_a_request_fails_as_a_call_does(autojump_clock):
     async def ending(answer, **config):
         fleet = Fleet({"a": [serving({"resources/read": answer}), serving()]})
         async with fleet.open(servers={"a": config}) as host:
-            with pytest.raises(Exception, match="^read a/x: ") as failed:
+            with pytest.raises(Exception, match=r"^read a/x: ") as failed:
                 await host.read_resource("a", "x", timeout=5)
             assert host.status()["a"].in_flight == 0
             return failed.value, fleet.lives["a"][0]
