@@ -1,6 +1,6 @@
 """What each revision requires of a client, tried on ours by the official suite: ``python -m tests.conformance.run``.
 
-The suite decides; what it leaves open is decided here: a scenario that is not expected to fail must have passed a check.
+The suite decides. What it leaves open is decided here: a scenario that is not expected to fail has passed a check.
 """
 
 from __future__ import annotations
