@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, final, overload
 
 import trio
 from attrs import define, field
@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["OnFailure", "ToolServer"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
-Decorator = Callable[[Callable[P, R]], Callable[P, R]]
+F = TypeVar("F", bound=Callable[..., Any])
 OnFailure = Callable[[str, Exception], None]
+
+
+class Decorator(Protocol):
+    """Takes a function and gives it back as it is, its type too."""
+
+    def __call__(self, function: F, /) -> F: ...
 
 
 @final
@@ -60,7 +64,7 @@ class ToolServer:
     # -- functions in
 
     @overload
-    def tool(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+    def tool(self, function: F, /) -> F: ...
     @overload
     def tool(
         self,
@@ -71,7 +75,7 @@ class ToolServer:
         description: str | None = None,
         annotations: Mapping[str, Any] | None = None,
         blocking: bool = True,
-    ) -> Decorator[P, R]: ...
+    ) -> Decorator: ...
     def tool(
         self,
         function: Callable[..., Any] | None = None,
@@ -95,7 +99,7 @@ class ToolServer:
             ValueError: there is a tool of this name.
         """
 
-        def add(function: Callable[P, R]) -> Callable[P, R]:
+        def add(function: F) -> F:
             key = name or _name(function)
             self._must_be_new(key, self.tools, "tool")
             inner = Function("tool", key, function, blocking)
@@ -116,7 +120,7 @@ class ToolServer:
         mime_type: str | None = None,
         annotations: Mapping[str, Any] | None = None,
         blocking: bool = True,
-    ) -> Decorator[P, R]:
+    ) -> Decorator:
         """Offer what a function returns as a resource: a string as text, bytes as a blob, anything else as JSON.
 
         Args:
@@ -133,7 +137,7 @@ class ToolServer:
         """
         from .resources import FunctionResource, Template, is_template
 
-        def add(function: Callable[P, R]) -> Callable[P, R]:
+        def add(function: F) -> F:
             template = Template(uri) if is_template(uri) else None
             among = self.resources if template is None else self.templates
             self._must_be_new(uri, among, "resource")
@@ -147,7 +151,7 @@ class ToolServer:
         return add
 
     @overload
-    def prompt(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+    def prompt(self, function: F, /) -> F: ...
     @overload
     def prompt(
         self,
@@ -157,7 +161,7 @@ class ToolServer:
         title: str | None = None,
         description: str | None = None,
         blocking: bool = True,
-    ) -> Decorator[P, R]: ...
+    ) -> Decorator: ...
     def prompt(
         self,
         function: Callable[..., Any] | None = None,
@@ -178,7 +182,7 @@ class ToolServer:
         """
         from .prompts import FunctionPrompt
 
-        def add(function: Callable[P, R]) -> Callable[P, R]:
+        def add(function: F) -> F:
             key = name or _name(function)
             self._must_be_new(key, self.prompts, "prompt")
             inner = Function("prompt", key, function, blocking, strict=False)
@@ -188,7 +192,7 @@ class ToolServer:
 
         return add if function is None else add(function)
 
-    def completion(self, of: str, argument: str, /, *, blocking: bool = True) -> Decorator[P, R]:
+    def completion(self, of: str, argument: str, /, *, blocking: bool = True) -> Decorator:
         """Let a function complete an argument of a prompt (its name) or of a resource template (its URI).
 
         It is given what is typed so far and, if it has a second parameter, the arguments chosen already (a dict); it
@@ -198,7 +202,7 @@ class ToolServer:
             ValueError: that argument is completed already.
         """
 
-        def add(function: Callable[P, R]) -> Callable[P, R]:
+        def add(function: F) -> F:
             self._must_be_new((of, argument), self.completions, "completion of")
             self.completions[of, argument] = Function("completion", f"{of} {argument}", function, blocking)
             return function
