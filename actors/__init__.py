@@ -22,7 +22,7 @@ from actors.inspect import ChildExited, ChildStarted, ChildStopped, Node, TreeEv
 from actors.mailbox import MailboxStatistics, Overflow
 from actors.message import Ask, Tell
 from actors.names import Names
-from actors.ref import Ref
+from actors.ref import Ref, withdraw
 from actors.reply import Reply
 from actors.supervision.backoff import Backoff
 from actors.supervision.spec import BRUTAL_KILL, IGNORE, ChildSpec, Spec, SupervisorSpec
@@ -93,4 +93,5 @@ __all__ = [
     "resume",
     "suspend",
     "trace",
+    "withdraw",
 ]

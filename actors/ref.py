@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import trio
+from outcome import Error
 from trio.lowlevel import Task, checkpoint, checkpoint_if_cancelled, current_task, reschedule, wait_task_rescheduled
 
 from actors.errors import AskCycle
@@ -142,4 +143,19 @@ def _refuse_a_ring(asker: Task, mailbox: Mailbox) -> None:
     raise AskCycle((at.path, *names, at.path))
 
 
-__all__ = ["Ref"]
+@trio.lowlevel.enable_ki_protection
+def withdraw(asker: Task, error: Exception) -> bool:
+    """Take back the ask that a task waits in, as its cancellation would (K6), and let it raise ``error`` there.
+
+    False, and nothing is done, where the task waits for anything else or has its answer already.
+    """
+    envelope = asker.custom_sleep_data
+    if not isinstance(envelope, Envelope) or envelope.task is not asker:
+        return False
+    envelope.task = None
+    envelope.mailbox.forsake(envelope)
+    reschedule(asker, Error(error))
+    return True
+
+
+__all__ = ["Ref", "withdraw"]

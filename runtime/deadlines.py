@@ -14,10 +14,9 @@ from typing import final
 
 import trio
 from attrs import define, field
-from outcome import Error
-from trio.lowlevel import Task, current_task, reschedule
+from trio.lowlevel import Task, current_task
 
-from actors.mailbox import Envelope
+from actors import withdraw
 
 _SWEEP_FROM = 64  # lifted limits, before they are worth a pass over the heap
 
@@ -88,14 +87,5 @@ class Deadlines:
             if limit.task is None:
                 self._lifted -= 1
             else:
-                _take_back(limit.task)
+                withdraw(limit.task, DeadlinePassed())
                 limit.task = None
-
-
-def _take_back(asker: Task) -> None:
-    """End the ask that a task waits in, as its cancellation would."""
-    envelope = asker.custom_sleep_data
-    if isinstance(envelope, Envelope) and envelope.task is asker:
-        envelope.task = None
-        envelope.mailbox.forsake(envelope)
-        reschedule(asker, Error(DeadlinePassed()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
 import trio
@@ -391,6 +392,53 @@ async def test_the_age_of_the_oldest_message_is_told(autojump_clock: trio.testin
         gate.set()
         await wait_all_tasks_blocked()
         assert ref.statistics().oldest is None
+
+
+async def asked(ref: actors.Ref, message: Any, got: list[object]) -> None:
+    try:
+        got.append(await ref.ask(message))
+    except TimeoutError as error:
+        got.append(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "log"),
+    [(Add, []), (Later, ["asker gone"]), (Wait, ["waiting"]), (WaitCancellably, ["waiting", "cancelled"])],
+)
+async def test_an_ask_that_is_withdrawn_ends_as_if_cancelled_in_the_error_that_it_is_given(
+    kind: Any, log: list[str]
+) -> None:  # K6
+    got: list[object] = []
+    error = TimeoutError("too late")
+    gate = trio.Event()
+    message = {Add: Add(1), Later: Later()}.get(kind) or kind(gate)
+    actor = Everything()
+    async with actors.open_system(ChildSpec("a", lambda: actor)) as system, trio.open_nursery() as nursery:
+        await wait_all_tasks_blocked()
+        if kind is Add:
+            actors.suspend(system["a"])
+        nursery.start_soon(asked, system["a"], message, got)
+        await wait_all_tasks_blocked()
+        (asker,) = nursery.child_tasks
+        assert actors.withdraw(asker, error)
+        assert not actors.withdraw(asker, error)
+        await wait_all_tasks_blocked()
+        assert got == [error]
+        assert system["a"].statistics().queued == 0
+        assert actor.log == log
+        gate.set()
+        actors.resume(system["a"])
+        assert await system["a"].ask(Add(1)) == 1  # so that one was never handled, and the actor is well
+
+
+async def test_what_waits_for_anything_but_an_answer_is_not_withdrawn() -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+        await wait_all_tasks_blocked()
+        (sleeper,) = nursery.child_tasks
+        assert not actors.withdraw(sleeper, TimeoutError())
+        assert not actors.withdraw(trio.lowlevel.current_task(), TimeoutError())
+        nursery.cancel_scope.cancel()
 
 
 async def test_an_actor_that_asks_itself_is_told_so() -> None:
