@@ -18,7 +18,7 @@ from actors.errors import (
     UnhandledMessage,
 )
 from actors.exits import Crashed, ExitReason, Gone, Killed, Normal, Shutdown, StartFailed
-from actors.inspect import ChildExited, ChildStarted, ChildStopped, Node, TreeEvent
+from actors.inspect import ChildExited, ChildStarted, ChildStopped, ChildStuck, Node, TellsDropped, TreeEvent
 from actors.mailbox import MailboxStatistics, Overflow
 from actors.message import Ask, Tell
 from actors.names import Names
@@ -49,6 +49,7 @@ __all__ = [
     "ChildSpec",
     "ChildStarted",
     "ChildStopped",
+    "ChildStuck",
     "Context",
     "Crashed",
     "Down",
@@ -79,6 +80,7 @@ __all__ = [
     "SupervisorSpec",
     "System",
     "Tell",
+    "TellsDropped",
     "Timer",
     "Trace",
     "Traced",

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import trio
 from outcome import Value
-from trio.lowlevel import reschedule, wait_task_rescheduled
+from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
 
 from actors.errors import Refusal
 from actors.exits import ExitReason, Shutdown
@@ -40,68 +40,77 @@ async def serve(
     serve on, scoped. So an actor that never waits never pays for a scope.
     """
     queue = mailbox.queue
+    item: Any
+    value: Any
+    asker: trio.lowlevel.Task | None
     if mailbox.override is not None:
         receive = mailbox.override
-    while True:
-        if (depth := len(queue)) > mailbox.high_water:
-            mailbox.high_water = depth
-        for _ in range(BATCH):
-            if mailbox.attention:
-                taken = mailbox.take()
-                if taken is None:
+    try:
+        while True:
+            if (depth := len(queue)) > mailbox.high_water:
+                mailbox.high_water = depth
+            for _ in range(BATCH):
+                if mailbox.attention:
+                    item = mailbox.take()
+                    if item is None:
+                        break
+                    if type(item) is Stop:
+                        return item.reason
+                    if type(item) is Receive:
+                        receive = mailbox.override = item.receive
+                        continue
+                elif queue:
+                    item = queue.popleft()
+                else:
                     break
-                if type(taken) is Stop:
-                    return taken.reason
-                if type(taken) is Receive:
-                    receive = mailbox.override = taken.receive
+                if type(item) is not Envelope:
+                    mailbox.handled += 1
+                    mailbox.current = item
+                    try:
+                        value = receive(item)
+                    except Refusal:
+                        continue  # nobody asked
+                    if type(value) is CoroutineType:
+                        if not scoped:
+                            return value
+                        await finish(mailbox, item, value)
                     continue
-                item = taken
-            elif queue:
-                item = queue.popleft()
-            else:
-                break
-            if type(item) is not Envelope:
+                if item.task is None:
+                    mailbox.tombstones -= 1
+                    continue
                 mailbox.handled += 1
                 mailbox.current = item
                 try:
-                    value = receive(item)
-                except Refusal:
-                    continue  # nobody asked
+                    value = receive(item.message)
+                except Refusal as refusal:
+                    if mailbox.current is item:
+                        item.fail(refusal)
+                    continue
                 if type(value) is CoroutineType:
                     if not scoped:
                         return value
                     await finish(mailbox, item, value)
+                elif mailbox.current is item:  # else deferred
+                    asker = item.task  # read again: the handler may have cancelled its own asker
+                    if asker is not None:
+                        item.task = None
+                        reschedule(asker, Value(value))
+            else:
+                await trio.lowlevel.checkpoint()
                 continue
-            if item.task is None:
-                mailbox.tombstones -= 1
-                continue
-            mailbox.handled += 1
-            mailbox.current = item
-            try:
-                value = receive(item.message)
-            except Refusal as refusal:
-                if mailbox.current is item:
-                    item.fail(refusal)
-                continue
-            if type(value) is CoroutineType:
-                if not scoped:
-                    return value
-                await finish(mailbox, item, value)
-            elif mailbox.current is item:  # else deferred
-                task = item.task  # read again: the handler may have cancelled its own asker
-                if task is not None:
-                    item.task = None
-                    reschedule(task, Value(value))
-        else:
-            await trio.lowlevel.checkpoint()
-            continue
-        mailbox.current = None
-        if mailbox.credits < 1 or mailbox.suspended:
-            mailbox.resting = True
-        else:
-            mailbox.idle = True
-        if await wait_task_rescheduled(mailbox.park_abort) is not None:  # nothing else wakes it with a value
-            return DISMISSED
+            item = value = asker = mailbox.current = (
+                None  # while it is parked, it keeps nothing of the last message alive
+            )
+            if mailbox.credits < 1 or mailbox.suspended:
+                mailbox.resting = True
+            else:
+                mailbox.idle = True
+            if await wait_task_rescheduled(mailbox.park_abort) is not None:  # nothing else wakes it with a value
+                return DISMISSED
+    except BaseException:
+        if mailbox.task is current_task():
+            mailbox.idle = mailbox.resting = False  # an interrupt may have come where it parks
+        raise
 
 
 @trio.lowlevel.disable_ki_protection

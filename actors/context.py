@@ -115,7 +115,7 @@ class Context:
 
     def register(self, name: str) -> None:
         """Give this actor's address a name in the system. Raises `NameTaken`."""
-        self._child.names.register(name, self.ref)
+        self._child.keeper.surroundings.names.register(name, self.ref)
 
     def after(self, seconds: float, message: Tell) -> Timer:
         """Send ``message`` to this actor once, ``seconds`` from now, unless its incarnation ends before."""

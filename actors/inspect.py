@@ -8,6 +8,7 @@ from attrs import frozen
 
 from actors.exits import ExitReason
 from actors.mailbox import MailboxStatistics
+from actors.message import Tell
 from actors.supervision.strategy import Verdict
 
 
@@ -37,6 +38,8 @@ class Node:
             notes.append(self.detail)
         if self.mailbox.queued:
             notes.append(f"{self.mailbox.queued} queued")
+        if self.mailbox.dropped:
+            notes.append(f"{self.mailbox.dropped} dropped")
         if self.status != "running" and self.last_exit is not None:
             notes.append(str(self.last_exit))
         lines = [f"{self.name}  {', '.join(notes)}"]
@@ -85,4 +88,33 @@ class ChildStopped:
     reason: ExitReason
 
 
-TreeEvent: TypeAlias = ChildStarted | ChildExited | ChildStopped
+@frozen
+class TellsDropped:
+    """An actor has ended for good, and so ``count`` tells, the ``first`` ten of them here, will never be handled (K4).
+
+    ``reason`` is what its mailbox was closed with. Asks are not among them: each of those got `ActorStopped`.
+    """
+
+    path: str
+    reason: ExitReason
+    count: int
+    first: tuple[Tell, ...]
+
+
+@frozen
+class ChildStuck:
+    """An incarnation was killed and does not end: it shields itself, or blocks. Its supervisor waits for it.
+
+    ``where`` draws its tasks, each with the line where it waits. Told after 10, 70 and 670 seconds, and each time as a
+    warning of the logger ``actors``, too.
+    """
+
+    path: str
+    incarnation: int
+    where: str
+
+    def __str__(self) -> str:
+        return f"actor {self.path!r} was killed and does not end; its tasks, each with where it waits:\n{self.where}"
+
+
+TreeEvent: TypeAlias = ChildStarted | ChildExited | ChildStopped | ChildStuck | TellsDropped

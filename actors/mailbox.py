@@ -29,7 +29,7 @@ from actors.errors import ActorStopped, MailboxFull
 from actors.exits import ExitReason, crash
 from actors.message import Ask, Route, Tell
 
-_REPORTED = 10  # queued messages that a crash report names
+REPORTED = 10  # queued messages that a report names
 _SWEEP_FROM = 32  # tombstones, before they are worth a pass over the queue
 
 AnyAsk: TypeAlias = Ask[Any]
@@ -105,7 +105,8 @@ Item: TypeAlias = Envelope | Tell
 class MailboxStatistics:
     """A snapshot of a mailbox (K14). Counts are of its whole life, over all incarnations.
 
-    ``oldest`` is for how many seconds, at most, the oldest queued message has waited; None where none waits.
+    ``dropped`` are the tells that were queued when it was closed. ``oldest`` is for how many seconds, at most, the
+    oldest queued message has waited; None where none waits.
     """
 
     queued: int
@@ -115,6 +116,7 @@ class MailboxStatistics:
     handled: int
     refused: int
     shed: int
+    dropped: int
     owed: int
     held: bool
 
@@ -151,6 +153,7 @@ class Mailbox:
     handled: int = field(default=0, init=False)
     refused: int = field(default=0, init=False)
     shed: int = field(default=0, init=False)
+    dropped: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.limit = self.capacity
@@ -355,7 +358,7 @@ class Mailbox:
     def at_death(self) -> tuple[object, tuple[object, ...]]:
         """Return the message in hand and the first of those queued, for a report."""
         in_hand = self.current.message if isinstance(self.current, Envelope) else self.current
-        queued = islice(self.queue, _REPORTED) if self.queue else ()
+        queued = islice(self.queue, REPORTED) if self.queue else ()
         return in_hand, tuple(item.message if isinstance(item, Envelope) else item for item in queued)
 
     def answer_owed(self, error: Callable[[], Exception]) -> None:
@@ -375,22 +378,25 @@ class Mailbox:
         if self.control:
             self.control = deque(item for item in self.control if not isinstance(item, Personal))
 
-    def close(self, reason: ExitReason) -> int:
-        """End it for good: asks get `ActorStopped`, waiting senders go on. Return how many tells were dropped."""
+    def close(self, reason: ExitReason) -> list[Tell]:
+        """End it for good: asks get `ActorStopped`, waiting senders go on. Return the tells that this drops (K4)."""
         self.closed_by = reason
         self.limit = 0
         items = [*(self.control or ()), *self.queue]
         self.queue.clear()
         self.tombstones = self.stops = 0
         self.control = None
+        while self.senders:
+            task, message = self.senders.popleft()
+            items.append(message)
+            reschedule(task)
+        dropped = []
         for item in items:
             if isinstance(item, Envelope):
                 item.fail(ActorStopped(self.path, reason))
-        dropped = sum(not isinstance(item, Envelope | Stop) for item in items)
-        while self.senders:
-            task, _ = self.senders.popleft()
-            reschedule(task)
-            dropped += 1
+            elif not isinstance(item, Personal):
+                dropped.append(item)
+        self.dropped += len(dropped)
         return dropped
 
     def reopen(self) -> None:
@@ -409,6 +415,7 @@ class Mailbox:
             handled=self.handled,
             refused=self.refused,
             shed=self.shed,
+            dropped=self.dropped,
             owed=len(self.owed or ()),
             held=self.held,
         )

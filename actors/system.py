@@ -17,7 +17,7 @@ from actors.inspect import Node, TreeEvent
 from actors.mailbox import Mailbox
 from actors.names import Names
 from actors.ref import Ref
-from actors.supervision.child import Child, Status
+from actors.supervision.child import Child, Status, Surroundings
 from actors.supervision.spec import Spec, SupervisorSpec
 from actors.supervision.strategy import Strategy
 from actors.supervision.supervisor import (
@@ -29,7 +29,6 @@ from actors.supervision.supervisor import (
     StartChild,
     StartFromTemplate,
     Supervisor,
-    Surroundings,
     TerminateChild,
     WhichChildren,
     node_of,
@@ -235,11 +234,6 @@ class _Tree:
         return cause_of(crash or Shutdown())
 
     # -- what its root tells it
-
-    @property
-    def names(self) -> Names:
-        """Those of the system."""
-        return self.surroundings.names
 
     def came_up(self, root: Child) -> None:
         """The whole tree is up; whoever waits for that is told by `run`."""

@@ -147,7 +147,7 @@ class Stage:
     def observe(self, event: actors.TreeEvent) -> None:
         if isinstance(event, actors.ChildStarted):
             self.begin(event.path)
-        elif event.path in self.alive:
+        elif isinstance(event, actors.ChildExited | actors.ChildStopped) and event.path in self.alive:
             self.alive.remove(event.path)
             said = self.said.pop(event.path, "shutdown")
             reason = said if event.reason == Shutdown() else term(event.reason)

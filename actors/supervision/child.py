@@ -7,6 +7,7 @@ reports the exit, and parks until its supervisor starts the next one in it, or d
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
@@ -21,11 +22,15 @@ from actors.actor import DISMISSED, Actor, finish, serve
 from actors.context import Context, set_context
 from actors.errors import ActorCrashed, ActorStopped
 from actors.exits import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed, crash, leaves
-from actors.mailbox import Mailbox, Stop
+from actors.inspect import ChildStuck, TellsDropped, TreeEvent
+from actors.mailbox import REPORTED, Mailbox, Stop
 from actors.names import Names
 from actors.ref import Ref
+from actors.stack import draw
 from actors.supervision.spec import BRUTAL_KILL, IGNORE, ChildSpec, Sentinel, ShutdownTime, Spec, SupervisorSpec
 from actors.watch import Bonds, Exit
+
+_log = logging.getLogger("actors")
 
 
 class Status(Enum):
@@ -34,6 +39,7 @@ class Status(Enum):
     STARTING = "starting"
     RUNNING = "running"
     STOPPING = "stopping"
+    STUCK = "stuck"  # killed, and it does not end
     EXITED = "exited"  # by itself; its supervisor has yet to decide
     RESTARTING = "restarting"
     STOPPED = "stopped"
@@ -44,7 +50,12 @@ class Status(Enum):
         return self in _ALIVE
 
 
-_ALIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING, Status.EXITED})
+_ALIVE = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING, Status.STUCK, Status.EXITED})
+
+OVERDUE = (10.0, 60.0, 600.0)
+"""After how many further seconds a killed child that does not end is told of. In the end there is nobody left to tell,
+and a timer that went on for ever would hide from a virtual clock that nothing happens any more.
+"""
 
 
 @final
@@ -55,21 +66,25 @@ class StartError(Exception):
     reason: StartFailed
 
 
+@define(eq=False, repr=False)
+class Surroundings:
+    """What all of one system share: who is told of what happens, and who of what is no ordinary exception."""
+
+    observe: Callable[[TreeEvent], None]
+    interrupt: Callable[[BaseException], None]
+    names: Names = field(factory=Names)
+
+
 class Keeper(Protocol):
     """Who keeps a child: its supervisor, or the system where it is the root. None of this may wait."""
 
-    @property
-    def names(self) -> Names:
-        """Those of the system."""
+    surroundings: Surroundings
 
     def came_up(self, child: Child) -> None:
         """An incarnation of it is up."""
 
     def ended(self, child: Child, reason: ExitReason) -> None:
         """One that was up has ended: by itself where the status is ``EXITED``, in order where it is ``STOPPED``."""
-
-    def interrupted(self, error: BaseException) -> None:
-        """It raised what is no ordinary exception, and what is for the whole system."""
 
 
 @final
@@ -96,7 +111,7 @@ class Child:
     timer: trio.CancelScope | None = field(default=None, init=False)  # of the backoff
     _made: Any = field(default=None, init=False)  # what start() returned, for the incarnation to come
     _parked: Task | None = field(default=None, init=False)  # the task, between two incarnations
-    running: bool = field(default=False, init=False)  # there is a task, and an incarnation in it
+    running: bool = field(default=False, init=False)  # there is an incarnation, or one about to be
     _waiter: Task | None = field(default=None, init=False)  # who waits until it is up, or has ended
 
     def __attrs_post_init__(self) -> None:
@@ -108,14 +123,8 @@ class Child:
         """Its name among its siblings."""
         return self.spec.name
 
-    @property
-    def names(self) -> Names:
-        """Those of the system."""
-        return self.keeper.names
-
     # -- for its supervisor
 
-    @trio.lowlevel.enable_ki_protection
     async def bring_up(self, nursery: trio.Nursery) -> ExitReason | Sentinel | None:
         """Start an incarnation and wait until it is up: None. Else `IGNORE`, or why it did not start (R13)."""
         mailbox = self.mailbox
@@ -123,6 +132,7 @@ class Child:
         mailbox.renew()
         self.incarnation += 1
         self.doom = None
+        self.running = True
         self.status = Status.STARTING
         self.context.home = nursery
         undo_context = set_context(self.context)
@@ -138,7 +148,6 @@ class Child:
         else:
             if made is not IGNORE:
                 self._made = made
-                self.running = True
                 if (task := self._parked) is not None:
                     self._parked = None
                     reschedule(task)
@@ -168,6 +177,7 @@ class Child:
             mailbox.idle = False  # first: what is told of the fall may come back here
             self._fall(Killed() if self.spec.shutdown is BRUTAL_KILL else Shutdown())
             reschedule(mailbox.task, Value(DISMISSED))  # type: ignore[arg-type]  # idle: it has one
+            mailbox.task = None
             self.dismiss()
         else:
             await take_down_together([self], self.spec.shutdown)
@@ -177,16 +187,23 @@ class Child:
         self.status = Status.STOPPING
         if isinstance(shutdown, Sentinel):
             self.kill(Killed())
-            return math.inf
+            return 0.0
         self.mailbox.put_control(Stop(Shutdown()))
         return shutdown
+
+    def report_overdue(self) -> None:
+        """Let it be known that it was killed and does not end (T11)."""
+        if self.running and self.mailbox.task is not None:
+            self.status = Status.STUCK
+            event = ChildStuck(self.mailbox.path, self.incarnation, draw(self.mailbox.task, self.mailbox.path))
+            _log.warning("%s", event)  # as well: a tree that never stops has no other voice
+            self.keeper.surroundings.observe(event)
 
     async def wait_ended(self) -> None:
         """Wait until no incarnation runs."""
         while self.running:
             await self._change()
 
-    @trio.lowlevel.enable_ki_protection
     def dismiss(self) -> None:
         """Settle that it stays down: its task, if one is parked for a restart, ends.
 
@@ -222,16 +239,18 @@ class Child:
             elif not isinstance(reason, Normal):
                 self.kill(reason)
 
-    def close(self, reason: ExitReason) -> int:
-        """End its mailbox: asks get `ActorStopped`. Return how many tells were dropped."""
-        return self.mailbox.close(reason)
+    def close(self, reason: ExitReason) -> None:
+        """End its mailbox: asks get `ActorStopped`, and the tells that are dropped are told of."""
+        if tells := self.mailbox.close(reason):
+            event = TellsDropped(self.mailbox.path, reason, len(tells), tuple(tells[:REPORTED]))
+            self.keeper.surroundings.observe(event)
 
     # -- its task
 
     @trio.lowlevel.enable_ki_protection
     async def _live(self) -> None:
         mailbox = self.mailbox
-        mailbox.task = current_task()
+        mailbox.task = task = current_task()
         while self.running:
             made, self._made = self._made, None
             try:
@@ -243,12 +262,14 @@ class Child:
                     return
                 reason = await self._run_on(made, served) if isinstance(served, Coroutine) else served
             except BaseException as error:  # noqa: BLE001  # the supervision boundary
+                if mailbox.task is not task:  # an interrupt on its way out, dismissed
+                    self.keeper.surroundings.interrupt(error)
+                    return
                 reason = self._read(error)
                 del error
             del made
             if self.doom is not None and isinstance(reason, Crashed | Killed):
                 reason = self.doom  # it was cancelled, or fell over its cancellation
-            mailbox.idle = mailbox.resting = False
             started = self.actor is not None or isinstance(reason, StartFailed)
             self._fall(reason if started else StartFailed(reason))
             del reason  # it may keep a traceback alive, and this task lives on
@@ -275,7 +296,7 @@ class Child:
             if isinstance(part, GeneratorExit):
                 raise error  # the run itself is being torn down, and there is nobody left to tell
             if not isinstance(part, Exception | trio.Cancelled):
-                self.keeper.interrupted(part)  # for the whole system, never for a restart (T12)
+                self.keeper.surroundings.interrupt(part)  # for the whole system, never for a restart (T12)
         # A cancellation that was among the parts comes again at the next checkpoint.
         return crash(error, *self.mailbox.at_death())
 
@@ -315,10 +336,7 @@ class Child:
         return reason
 
     async def _serve(self, actor: Actor) -> ExitReason:
-        try:
-            served = await serve(self.mailbox, actor.receive, scoped=True)
-        finally:
-            self.mailbox.idle = self.mailbox.resting = False  # an interrupt may have ended its park
+        served = await serve(self.mailbox, actor.receive, scoped=True)
         assert not isinstance(served, Coroutine)
         return served
 
@@ -329,7 +347,6 @@ class Child:
         if not callable(getattr(made, "receive", None)):
             raise TypeError(f"the start of {self.mailbox.path!r} gave {made!r}, which has no receive()")
 
-    @trio.lowlevel.enable_ki_protection
     def _up(self, actor: Actor) -> None:
         self.actor = actor
         self.status = Status.RUNNING
@@ -337,11 +354,10 @@ class Child:
         self.keeper.came_up(self)
         self._tell_change()
 
-    @trio.lowlevel.enable_ki_protection
     def _fall(self, reason: ExitReason) -> None:
         """Publish the end of an incarnation; synchronous, so that nothing can come between its parts (T16)."""
         was_up = self.actor is not None
-        expected = self.status in (Status.STARTING, Status.STOPPING)
+        expected = self.status in (Status.STARTING, Status.STOPPING, Status.STUCK)
         self.actor = None
         self.context.end()
         self.last_exit = reason
@@ -388,17 +404,26 @@ class Child:
 
 
 async def take_down_together(children: Sequence[Child], shutdown: ShutdownTime) -> None:
-    """Stop many children at once, with one time for all of them (R105)."""
-    patience = math.inf
+    """Stop many children at once, with one time for all of them (R105), and wait for the last of them."""
+    patience = 0.0
     running = [child for child in children if child.running]
     for child in running:
         patience = child.tell_to_stop(shutdown)
-    with trio.move_on_after(patience):
+    if not await _all_ended(running, within=patience):
         for child in running:
-            await child.wait_ended()
-    for child in running:
-        child.kill(Killed())
-    for child in running:
-        await child.wait_ended()
+            child.kill(Killed())
+        for more in OVERDUE:
+            if await _all_ended(running, within=more):
+                break
+            for child in running:
+                child.report_overdue()
+        await _all_ended(running, within=math.inf)
     for child in children:
         child.dismiss()
+
+
+async def _all_ended(children: Sequence[Child], within: float) -> bool:
+    with trio.move_on_after(within):
+        for child in children:
+            await child.wait_ended()
+    return not any(child.running for child in children)

@@ -22,12 +22,12 @@ from actors import watch
 from actors.context import context
 from actors.errors import ChildRefused, Refusal, SpecError, UnhandledMessage
 from actors.exits import ExitReason, Normal, Shutdown, StartFailed, cause_of, is_interrupt
-from actors.inspect import ChildExited, ChildStarted, ChildStopped, Node, TreeEvent
-from actors.mailbox import Mailbox, Stop
-from actors.message import Ask, Tell
-from actors.names import Names
+from actors.inspect import ChildExited, ChildStarted, ChildStopped, Node
+from actors.mailbox import Mailbox, Personal, Stop
+from actors.message import Ask
 from actors.ref import Ref
-from actors.supervision.child import Child, StartError, Status, take_down_together
+from actors.stack import place
+from actors.supervision.child import Child, StartError, Status, Surroundings, take_down_together
 from actors.supervision.spec import IGNORE, ChildSpec, Spec, SupervisorSpec, check_child
 from actors.supervision.strategy import AutoShutdown, Restart, Verdict, group, verdict
 from actors.watch import Exit
@@ -85,7 +85,7 @@ class ChildCount:
 
 
 @frozen(repr=False)
-class Exited(Tell):
+class Exited(Personal):
     """A child's incarnation ended by itself. Matched by identity: an exit that has been dealt with is stale (R20)."""
 
     child: Child
@@ -94,21 +94,12 @@ class Exited(Tell):
 
 
 @frozen(repr=False)
-class TryAgain(Tell):
+class TryAgain(Personal):
     """Come back to a child that is ``restarting``. ``counted``: its restart was counted before its backoff (K11)."""
 
     child: Child
     incarnation: int
     counted: bool
-
-
-@define(eq=False, repr=False)
-class Surroundings:
-    """What all supervisors of one system share."""
-
-    observe: Callable[[TreeEvent], None]
-    interrupt: Callable[[BaseException], None]
-    names: Names = field(factory=Names)
 
 
 @final
@@ -119,7 +110,7 @@ class Supervisor:
     path: str
     spec: SupervisorSpec
     _mailbox: Mailbox = field(alias="mailbox")
-    _surroundings: Surroundings = field(alias="surroundings")
+    surroundings: Surroundings
     nursery: trio.Nursery = field(init=False)
     children: dict[str, Child] = field(factory=dict, init=False)  # in start order
     restarts: tuple[float, ...] = field(default=(), init=False)  # in the window, by time
@@ -202,7 +193,7 @@ class Supervisor:
             mailbox = Mailbox(path, spec.capacity, spec.overflow)
             start = partial(spec.start, *arguments) if arguments else spec.start
         else:
-            mailbox, start = Mailbox(path, math.inf), partial(supervise, path, spec, self._surroundings)
+            mailbox, start = Mailbox(path, math.inf), partial(supervise, path, spec, self.surroundings)
         child = self.children[spec.name] = Child(spec, start, mailbox, self)
         return child
 
@@ -229,30 +220,21 @@ class Supervisor:
 
     # -- what its children tell it
 
-    @property
-    def names(self) -> Names:
-        """Those of the system."""
-        return self._surroundings.names
-
-    def interrupted(self, error: BaseException) -> None:
-        """End the system, since a child says so."""
-        self._surroundings.interrupt(error)
-
     def came_up(self, child: Child) -> None:
         """Let it be seen."""
-        self._surroundings.observe(ChildStarted(child.mailbox.path, child.incarnation))
+        self.surroundings.observe(ChildStarted(child.mailbox.path, child.incarnation))
 
     def ended(self, child: Child, reason: ExitReason) -> None:
         """Decide about an exit when its turn comes; let an ordered end be seen at once."""
         if child.status is not Status.EXITED:
-            self._surroundings.observe(ChildStopped(child.mailbox.path, child.incarnation, reason))
+            self.surroundings.observe(ChildStopped(child.mailbox.path, child.incarnation, reason))
         elif self._mailbox.closed_by is None and not is_interrupt(reason):  # else the system's stop absorbs it
             self._mailbox.put(Exited(child, child.incarnation, reason))
 
     # -- exits
 
     def _observe_exit(self, child: Child, reason: ExitReason, decided: Verdict | None, delay: float = 0.0) -> None:
-        self._surroundings.observe(
+        self.surroundings.observe(
             ChildExited(child.mailbox.path, child.incarnation, reason, decided, len(self.restarts), delay)
         )
 
@@ -431,7 +413,6 @@ class _CouldNotStart(Exception):
 
 
 @asynccontextmanager
-@trio.lowlevel.enable_ki_protection
 async def _supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings) -> AsyncIterator[Supervisor]:
     failure: StartFailed | None = None
     killed = False
@@ -473,4 +454,5 @@ def node_of(child: Child) -> Node:
         mailbox=child.mailbox.statistics(),
         uptime=None if child.up_since is None or not child.status.alive else trio.current_time() - child.up_since,
         children=tuple(map(node_of, below)),
+        detail=f"at {place(child.mailbox.task)}" if child.status is Status.STUCK and child.mailbox.task else "",
     )

@@ -23,7 +23,6 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from types import AsyncGeneratorType, FrameType
 from typing import Any, final
 
@@ -31,6 +30,8 @@ import trio
 from attrs import define, field
 from trio.lowlevel import Task
 from trio.testing import MockClock
+
+from actors.stack import draw, is_below, line
 
 _IDLE_PASSES = 3  # one may wake who waits for idleness, and one may jump to a deadline
 _CLOSINGS = 100  # a coroutine that awaits in its clean-up has to be closed again
@@ -147,33 +148,21 @@ class StallWatch(trio.abc.Instrument):
                 os._exit(1)
 
     def _end(self, where: str) -> None:
-        self.found = self.found or (f"no end after {self._limit:g} s of real time{where}", _draw(self._main))
+        self.found = self.found or (f"no end after {self._limit:g} s of real time{where}", self._drawn())
         with suppress(trio.RunFinishedError):
             if self._token is not None:
                 self._token.run_sync_soon(self._scope.cancel)
 
+    def _drawn(self) -> str:
+        return draw(self._main, "main") if self._main is not None else ""
+
     def _stalled(self, why: str) -> None:
         if self.found is None:
-            self.found = why, _draw(self._main)
+            self.found = why, self._drawn()
             self._scope.cancel()
         else:
             trio.lowlevel.remove_instrument(self)  # it would catch what is raised
             self._pull_out()
-
-
-def _draw(task: Task | None, indent: str = "") -> str:
-    if task is None:
-        return ""
-    lines = [f"{indent}{task.name if indent else 'main'}: {_place(task)}"]
-    for nursery in task.child_nurseries:
-        lines.extend(_draw(child, indent + "  ") for child in sorted(nursery.child_tasks, key=lambda task: task.name))
-    return "\n".join(lines)
-
-
-def _place(task: Task) -> str:
-    """Return the innermost line of a task that is neither Trio's nor the standard library's."""
-    lines = [_line(frame, line) for frame, line in task.iter_await_frames() if not _is_below(frame)]
-    return lines[-1] if lines else "in Trio"
 
 
 def _running_at(frame: FrameType | None) -> str:
@@ -182,18 +171,9 @@ def _running_at(frame: FrameType | None) -> str:
         trio.lowlevel.current_task()
     except RuntimeError:
         return ""
-    while frame is not None and _is_below(frame):
+    while frame is not None and is_below(frame):
         frame = frame.f_back
-    return f", last seen at {_line(frame, frame.f_lineno)}" if frame is not None else ""
-
-
-def _line(frame: FrameType, line: int) -> str:
-    return f"{Path(frame.f_code.co_filename).name}:{line} in {frame.f_code.co_name}"
-
-
-def _is_below(frame: FrameType) -> bool:
-    package = str(frame.f_globals.get("__name__")).partition(".")[0]
-    return package in ("trio", "outcome") or package in sys.stdlib_module_names
+    return f", last seen at {line(frame, frame.f_lineno)}" if frame is not None else ""
 
 
 def _abandon(error: BaseException, main: Task | None) -> None:

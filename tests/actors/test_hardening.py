@@ -35,6 +35,7 @@ from actors import (
     TreeEvent,
 )
 from actors.debug import replace_state, trace
+from actors.testing import no_task_left, run
 
 from .support import Add, Crash, Drop, Everything, Note, Seen, Urgent, Wait
 
@@ -88,6 +89,7 @@ PROTECTED = {
     "Ref.send",
     "Ref.stop",
     "Ref.kill",
+    "withdraw",
     "Child.bring_up",
     "Child.take_down",
     "Child.dismiss",
@@ -143,6 +145,7 @@ async def test_an_interrupt_cannot_come_between_a_message_and_its_wake_up_but_co
                 await wait_all_tasks_blocked()
                 ref.kill()
                 await wait_all_tasks_blocked()
+            assert not actors.withdraw(trio.lowlevel.current_task(), TimeoutError())
             system["s/plain"].tell(Drop(BOOM))
             await wait_all_tasks_blocked()
             await system.supervisor("s").terminate_child("plain")
@@ -204,6 +207,23 @@ def test_an_interrupt_while_the_tree_stops_comes_out_bare() -> None:
             pass
 
     assert interrupted(main) == 1
+
+
+def test_a_system_that_is_cancelled_before_it_begins_is_left_whichever_of_its_tasks_comes_first() -> None:
+    async def main() -> int:
+        starts: list[Everything] = []
+
+        def start() -> Everything:
+            starts.append(Everything())
+            return starts[0]
+
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            async with no_task_left(), actors.open_system(worker("a", start)):
+                raise AssertionError("entered")
+        return len(starts)
+
+    assert {run(main, seed=seed) for seed in range(8)} == {0, 1}
 
 
 @pytest.mark.parametrize("passes", range(6))
@@ -370,6 +390,37 @@ async def test_a_wrong_timer_is_the_error_of_who_sets_it(timer: str, seconds: fl
         assert system["b"].incarnation == 1
 
 
+async def test_a_context_kept_past_its_actors_end_does_nothing() -> None:
+    async with actors.open_system(worker("a"), worker("b")) as system:
+        context, other = system["a"]._child.context, system["b"]
+        await system.root.terminate_child("a")
+        context.resize(3)
+        assert not system["a"].alive
+        await system.root.terminate_child("b")
+        context.link(other)  # to what is gone, by what is gone
+        await system.root.restart_child("a")
+        assert await system["a"].ask(Add(1)) == 1
+        assert system["a"].statistics().capacity == 3
+
+
+@pytest.mark.parametrize("trap", [False, True])
+async def test_a_link_from_a_start_to_what_is_gone_is_an_exit_to_share(trap: bool) -> None:  # R113
+    log: list[Any] = []
+
+    def start() -> Doer:
+        if gone:
+            actors.context().link(gone.pop())
+        return Doer(log)
+
+    async with actors.open_system(worker("b"), SupervisorSpec("s"), window=GENEROUS) as system:
+        gone = [system["b"]]
+        await system.root.terminate_child("b")
+        await system.supervisor("s").start_child(worker("a", start, trap_exits=trap))
+        await wait_all_tasks_blocked()
+        assert system["s/a"].incarnation == (1 if trap else 2)
+        assert [message.reason for message in log] == ([actors.Gone()] if trap else [])
+
+
 async def test_a_control_tell_by_timer_comes_while_the_lane_is_held(autojump_clock: MockClock) -> None:
     actor = Doer()
 
@@ -496,7 +547,7 @@ async def test_names_and_watches_of_ended_temporary_actors_are_let_go() -> None:
         assert len(log) == 3
         log.clear()  # each `Down` names its ref
         gc.collect()
-        assert len(system.names._refs) <= 1  # the last one may still be in hand somewhere
+        assert len(system.names._refs) == 0
         bonds = watcher._child.bonds
         assert bonds is not None
         assert bonds.watching == []

@@ -22,10 +22,12 @@ from actors import (
     ChildSpec,
     ChildStarted,
     ChildStopped,
+    ChildStuck,
     RestartWindow,
     Strategy,
     SupervisorExit,
     SupervisorSpec,
+    TellsDropped,
     TreeEvent,
     Verdict,
 )
@@ -64,6 +66,8 @@ class Chronicle:
         may_stop = defaultdict[str, set[str]](set)  # a supervisor's children that its group restart stops
         leaving = set[str]()  # supervisors that have stopped a child without that
         for at, event in self.events:
+            if isinstance(event, ChildStuck | TellsDropped):
+                continue
             path, (parent, _, name) = event.path, event.path.rpartition("/")
             if isinstance(event, ChildStarted):
                 if path in up:
