@@ -32,9 +32,9 @@ otp *FILES='tests/actors/data/otp-traces.jsonl':
 bench:
     for file in kernel stdio startup; do .venv/bin/python benchmarks/$file.py; done
 
-# A hundred rounds of start, call, kill, call, leave; a fleet left alone for a minute; a million messages to failing actors
+# A hundred rounds of start, call, kill, call, leave; a thousand restarts; a fleet left alone for a minute; a million messages to failing actors
 soak:
-    .venv/bin/python -m tests.rounds 100 && .venv/bin/python -m tests.idle 60 && .venv/bin/python -m tests.actors.soak
+    .venv/bin/python -m tests.rounds 100 && .venv/bin/python -m tests.restarts 1000 && .venv/bin/python -m tests.idle 60 && .venv/bin/python -m tests.actors.soak
 
 # Install the foreign servers, then test against them
 interop *ARGS:

@@ -21,6 +21,13 @@ def marked(variable: str, value: str) -> dict[int, str]:
     return found
 
 
+def zombies() -> list[int]:
+    """Return the ids of our children that have ended and were not reaped."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    states = {child: Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] for child in children}
+    return [int(child) for child, state in states.items() if state == "Z"]
+
+
 async def ended(pids: Iterable[int]) -> None:
     """Return when all of them have ended. They need not be children of ours."""
     for pid in pids:

@@ -26,7 +26,7 @@ def complain(text):
 
 
 def serve(on_call=None):
-    """Be a good modern server until stdin ends; ``on_call`` is done at each call before its answer."""
+    """Be a good modern server until stdin ends; ``on_call`` is given the arguments of each call before its answer."""
     for line in sys.stdin:
         message = loads(line)
         match message.get("method"):
@@ -36,7 +36,7 @@ def serve(on_call=None):
                 result = {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]}
             case "tools/call":
                 if on_call is not None:
-                    on_call()
+                    on_call(message["params"]["arguments"])
                 result = {"content": [{"type": "text", "text": dumps(message["params"]["arguments"])}]}
             case _:
                 continue
@@ -87,7 +87,7 @@ def huge():
 
 
 def dies():
-    def die():
+    def die(_):
         complain("out of cheese")
         os._exit(7)
 
@@ -97,7 +97,7 @@ def dies():
 def deaf_mute():
     """Closes its output and lives on."""
 
-    def close():
+    def close(_):
         complain("nothing more to say")
         sys.stdout.flush()
         os.close(1)
@@ -109,11 +109,28 @@ def deaf_mute():
 def parent():
     """Leaves a child that holds the output open."""
 
-    def leave():
+    def leave(_):
         subprocess.Popen(["sleep", "600"])
         os._exit(1)
 
     serve(leave)
+
+
+def mayfly():
+    """Dies as it is asked to."""
+
+    def die(arguments):
+        match arguments.get("die"):
+            case "exit":
+                os._exit(1)
+            case "exit_in_a_line":
+                os.write(1, b'{"jsonrpc":"2.0","id":')
+                os._exit(1)
+            case "leave_a_child":
+                subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                os._exit(1)
+
+    serve(die)
 
 
 def stubborn():

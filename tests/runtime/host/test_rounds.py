@@ -1,6 +1,7 @@
-"""Short forms of the long trials, which are commands: ``python -m tests.rounds``, ``python -m tests.idle``."""
+"""Short forms of the long trials, which are commands: ``python -m tests.rounds``, ``tests.restarts``, ``tests.idle``."""
 
 from tests.idle import idle
+from tests.restarts import restart
 from tests.rounds import play
 
 
@@ -12,3 +13,8 @@ async def test_rounds_of_start_call_kill_call_leave_lose_nothing():
 
 async def test_a_fleet_left_alone_loses_no_child():
     assert await idle(2.0) == []
+
+
+async def test_restarts_of_every_kind_lose_nothing():
+    tally = await restart(25)
+    assert tally.fine, tally
