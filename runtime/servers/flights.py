@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import trio
 from attrs import define, field
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from runtime.protocol import InputRequest
     from runtime.servers.conversation import Conversation
 
+Reply: TypeAlias = actors.Reply[Raw]
+
 ROUNDS = 20  # of one call; a server that asks back more often is not asking but looping
 PAUSE = 0.1  # seconds before a call is said again that nothing was asked for; twice as many each time
 LONGEST_PAUSE = 5.0
@@ -35,10 +37,12 @@ class Flights:
     _count: Callable[[int], None]  # told how many calls are in flight, whenever that changes
     _number: int = field(default=0, init=False)
 
-    def launch(self, call: Call, defer: Callable[[Callable[[], object]], actors.Reply[Raw]]) -> None:
-        """Send a call, whose answer is deferred. Raises `CallRefused`, or `CallInterrupted`: it could not be sent."""
+    def launch(
+        self, call: Call, send: Callable[[Call, Flight], RequestId], defer: Callable[[Callable[[], object]], Reply]
+    ) -> None:
+        """Send a call, whose answer is deferred. Raises what ``send`` raises."""
         flight = Flight(call, self)
-        flight.id = self.conversation.send_call(call, flight)
+        flight.id = send(call, flight)
         flight.reply = defer(flight.forsake)
         self._number += 1
         self._count(self._number)
@@ -61,7 +65,7 @@ class Flight(Pending):
     call: Call
     _flights: Flights
     id: RequestId = field(init=False)  # of the request that was sent last
-    reply: actors.Reply[Raw] = field(init=False)
+    reply: Reply = field(init=False)
     _aside: trio.CancelScope | None = field(default=None, init=False)
     _task_id: str | None = field(default=None, init=False)
     _rounds: int = field(default=0, init=False)

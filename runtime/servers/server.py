@@ -38,8 +38,9 @@ from runtime.servers.handlers import Handlers
 from runtime.servers.record import DOWN, State
 
 if TYPE_CHECKING:
-    from runtime.protocol import EraChoice, ListChanged, Logged, Opened, ResourceUpdated
+    from runtime.protocol import EraChoice, ListChanged, Logged, Opened, RequestId, ResourceUpdated
     from runtime.servers.conversation import Conversation
+    from runtime.servers.flights import Flight
     from runtime.servers.link import OpenLink
     from runtime.servers.record import Record
     from runtime.servers.talk import Talk
@@ -160,18 +161,23 @@ class Server:
 
     def _send(self, call: Call) -> Raw | None:
         """Send a call, whose answer comes later; return the answer where there is nothing to send."""
-        if self.talk is None:  # it has just come down for good, and says so itself
+        talk, record = self.talk, self.record
+        if talk is None:  # it has just come down for good, and says so itself
             raise CallInterrupted(call.server, call.name, Sent.NOT_SENT, verb=call.verb)
+        send: Callable[[Call, Flight], RequestId] = talk.conversation.send_call
         if call.method == "tools/call":
-            if call.name not in self.record.tools:
-                raise ToolNotFound(call.server, call.name, tuple(self.record.tools))
-        elif (feature := _OFFERS.get(call.method)) and getattr(self.record.capabilities, feature) is None:
+            if call.name not in record.tools:
+                raise ToolNotFound(call.server, call.name, tuple(record.tools))
+        elif (feature := _OFFERS.get(call.method)) and getattr(record.capabilities, feature) is None:
             raise CallRefused(call.server, call.name, Sent.NOT_SENT, f"it offers no {feature}", verb=call.verb)
-        elif call.method == "logging/setLevel" and self.record.era is Era.MODERN:
-            self.talk.conversation.connection.set_log_level(call.name)
-            return Raw(b"{}")
-        self.talk.flights.launch(call, self.context.defer)
-        call.sent_to = self.record.incarnation
+        elif record.era is Era.MODERN:
+            if call.method == "logging/setLevel":
+                talk.conversation.connection.set_log_level(call.name)
+                return Raw(b"{}")
+            if call.method == "resources/subscribe":
+                send = talk.subscriptions.send_call
+        talk.flights.launch(call, send, self.context.defer)
+        call.sent_to = record.incarnation
         return None
 
     def _count(self, in_flight: int) -> None:

@@ -13,6 +13,7 @@ import trio
 from attrs import define, field
 from msgspec import Raw
 
+from runtime.call import Call
 from runtime.errors import ServerFailed
 from runtime.protocol import Era, JsonRpcError, RequestId, ServerCapabilities, SubscriptionFilter, WireError, codes
 from runtime.servers.pending import Pending, Refused
@@ -57,12 +58,14 @@ class Subscriptions:
 
     # -- resources
 
-    def listen_to(self, uri: str, flight: Flight | None = None) -> RequestId:
-        """Subscribe in the modern era; the acknowledgement settles the call."""
+    def send_call(self, call: Call, flight: Flight) -> RequestId:
+        """Subscribe for a caller in the modern era; the acknowledgement settles the call."""
+        return self._listen_to(call.name, flight)
 
+    def _listen_to(self, uri: str, flight: Flight | None = None) -> RequestId:
         def again() -> None:
             if uri in self._watched:
-                self.listen_to(uri)
+                self._listen_to(uri)
                 self._watched.missed((uri,))
 
         pending = _Listening(self._conversation, again, flight, uri)
@@ -83,7 +86,7 @@ class Subscriptions:
         uris = self._watched.uris()
         for uri in uris:
             if self._modern:
-                self.listen_to(uri)
+                self._listen_to(uri)
                 continue
             try:
                 await self._conversation.ask("resources/subscribe", {"uri": uri})
