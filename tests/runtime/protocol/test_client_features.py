@@ -461,10 +461,13 @@ def test_a_nested_complete_does_not_hide_what_is_not():
     assert isinstance(event, InputRequired)
 
 
-def test_legacy_results_have_no_type():
-    connection = legacy(ALL)
+@pytest.mark.parametrize("more", [{}, {"error": None}])
+@pytest.mark.parametrize(("opened", "told"), [(modern, InputRequired), (legacy, Answered)])
+def test_only_modern_results_have_a_type(opened, told, more):
+    connection = opened(ALL)
     id, _ = connection.call_tool("t")
-    assert isinstance(connection.receive(asking_back(id, WHO))[0], Answered)
+    body = {"resultType": "input_required", "inputRequests": WHO}
+    assert isinstance(connection.receive(line(id=id, result=body, **more))[0], told)
 
 
 # Tasks
