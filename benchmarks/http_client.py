@@ -1,6 +1,6 @@
 """What a tool call over Streamable HTTP costs: the channel of ours, and the same POST by bare httpx2.
 
-Both put the same body and headers on the same server's connections. Where the interop peers are installed, the
+Both put the same body and headers on connections to the same server, and keep as many of them. Where the interop peers are installed, the
 official SDK's client, which came with them, runs in turn as well; it decodes what it gets, which neither of us does.
 """
 
@@ -21,6 +21,7 @@ import trio
 from harness import FLOOR, OURS, Job, report
 from runtime.protocol.jsonrpc import encode_request
 from runtime.transports.http import open_http
+from runtime.transports.web import KEPT_CONNECTIONS
 
 HERE = Path(__file__).parent
 SDKS = [HERE.parent / ".peers" / "mcp2" / "bin" / "python", HERE.parent / ".peers" / "bin" / "python"]
@@ -43,7 +44,8 @@ def line(id: int) -> bytes:
 
 
 async def floor(url: str, callers: int, count: int) -> float:
-    async with httpx2.AsyncClient(verify=False, timeout=None) as client:
+    limits = httpx2.Limits(max_keepalive_connections=KEPT_CONNECTIONS)
+    async with httpx2.AsyncClient(verify=False, timeout=None, limits=limits) as client:
 
         async def caller() -> None:
             for id in range(count // callers):

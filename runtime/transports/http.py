@@ -152,7 +152,7 @@ async def open_http(
             message_limit,
             exchanges,
             Inbox(incoming_limit),
-            Outbox(outgoing_limit),
+            outgoing_limit,
             partial(_remember, {} if ways is None else ways, key),
             on_renewed or _nobody_asks,
         )
@@ -186,9 +186,10 @@ class HttpTransport(Transport):
     _message_limit: int
     _turns: int  # requests that may still begin
     _inbox: Inbox
-    _outbox: Outbox[Outgoing]
+    _outgoing_limit: int
     _remember: Callable[[Way | None], None]
     _on_renewed: Callable[[], object]
+    _outbox: Outbox[Outgoing] = field(init=False)
     _exchanges: dict[RequestId, Outgoing] = field(factory=dict, init=False)  # requests not yet over
     _parked: deque[Outgoing] = field(factory=deque, init=False)  # requests that wait for a turn
     _unreleased: set[Outgoing] = field(factory=set, init=False)  # taken from the outbox, and not by the peer
@@ -203,11 +204,15 @@ class HttpTransport(Transport):
     _modern: bool = field(default=False, init=False)  # it has taken a modern request
     _refused: int = field(default=0, init=False)
     _questions: int = field(default=0, init=False)  # asked by the transport itself
+    _first: Outgoing | None = field(default=None, init=False)  # under way, and what follows waits for it
     _nursery: trio.Nursery | None = field(default=None, init=False)
     _running: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _stopped: trio.Event = field(factory=trio.Event, init=False)
     _closing: bool = field(default=False, init=False)
     _closed: trio.Event = field(factory=trio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._outbox = Outbox(self._outgoing_limit, self._dispatch)
 
     @property
     def way(self) -> Way | None:
@@ -311,30 +316,33 @@ class HttpTransport(Transport):
     # Exchanges
 
     async def _run(self) -> None:
-        """Starts an exchange for each message, in their order."""
+        """Is what all exchanges and streams belong to."""
         try:
             with self._running:
                 async with trio.open_nursery() as self._nursery:
-                    while True:
-                        out = await self._outbox.take()
-                        self._unreleased.add(out)
-                        if self._type == "sse" and self._endpoint is None:
-                            await self._open_sse()
-                        if out.takes_a_turn and not self._turns:
-                            self._parked.append(out)
-                            continue
-                        self._turns -= out.takes_a_turn
-                        if self._endpoint is not None or out.method == "notifications/initialized":
-                            await self._exchange(out)  # what follows waits
-                        else:
-                            self._nursery.start_soon(self._exchange, out)
+                    self._dispatch()
+                    await trio.sleep_forever()
         finally:
             self._nursery = None
             self._stopped.set()
 
+    def _dispatch(self) -> None:
+        """Begins an exchange for each message that waits, in their order, as far as they may begin."""
+        while self._nursery is not None and self._first is None and (out := self._outbox.take_nowait()) is not None:
+            self._unreleased.add(out)
+            if out.takes_a_turn and not self._turns:
+                self._parked.append(out)
+                continue
+            self._turns -= out.takes_a_turn
+            if self._type == "sse" or self._endpoint is not None or out.method == "notifications/initialized":
+                self._first = out
+            self._nursery.start_soon(self._exchange, out)
+
     async def _exchange(self, out: Outgoing) -> None:
         try:
             with out.scope:
+                if self._type == "sse" and self._endpoint is None:
+                    await self._open_sse()
                 await self._converse(out)
         finally:
             self._forget(out)
@@ -342,6 +350,9 @@ class HttpTransport(Transport):
             if self._parked and self._nursery is not None:
                 self._turns -= 1
                 self._nursery.start_soon(self._exchange, self._parked.popleft())
+            if self._first is out:
+                self._first = None
+            self._dispatch()
 
     def _forget(self, out: Outgoing) -> None:
         self._release(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar, final
 
 import outcome
@@ -30,6 +31,7 @@ class Outbox(Generic[T]):
     """
 
     limit: int
+    _arrived: Callable[[], object] | None = None  # called for each message, by whoever takes them without waiting
     size: int = field(default=0, init=False)  # bytes put and not yet released
     _waiting: deque[T] = field(factory=deque, init=False)  # not yet taken
     # {task: what it wants to put}; not empty only while there is no room for the first of them
@@ -104,6 +106,8 @@ class Outbox(Generic[T]):
         if self._taker is not None:
             trio.lowlevel.reschedule(self._taker)
             self._taker = None
+        if self._arrived is not None:
+            self._arrived()
 
     def _admit(self) -> None:
         while self._senders:
@@ -153,9 +157,9 @@ class Inbox:
         self._wake()
 
     async def put(self, message: bytes) -> None:
-        """Adds a message at once, then waits until there is room again. Cancelled, it has put it nevertheless."""
+        """Adds a message at once, then waits until there is room again, and is no checkpoint if there is: reading
+        from the peer is one. Cancelled, it has put it nevertheless."""
         self.put_nowait(message)
-        await trio.lowlevel.checkpoint()
         while self.full and not self.ended:
             await self._room.park()
 
