@@ -1,7 +1,8 @@
 """What a tool call over Streamable HTTP costs: the channel of ours, and the same POST by bare httpx2.
 
-Both put the same body and headers on connections to the same server, and keep as many of them. Where the interop peers are installed, the
-official SDK's client, which came with them, runs in turn as well; it decodes what it gets, which neither of us does.
+Both put the same body and headers on connections to the same server, and keep as many of them. Where the interop
+peers are installed, the official SDK's client, which came with them, runs in turn as well; it decodes what it gets,
+which neither of us does.
 """
 
 from __future__ import annotations
