@@ -358,7 +358,7 @@ class RuntimeConfig(Value):
     retries: Retries = key(Retries(), obj(Retries), "budget of replays", later=True)
     spawns: Spawns = key(Spawns(), obj(Spawns), "budget of process starts, fair among islands", later=True)
     gateway: Gateway = key(Gateway(), obj(Gateway, _open_only_at_home), "one MCP endpoint over all servers", later=True)
-    sweep: bool = key(True, flag, "end orphans of dead hosts at start", later=True)
+    sweep: bool = key(True, flag, "end orphans of dead hosts at start")
     reload: Literal["ask", "auto"] = key(
         "ask", choice("ask", "auto"), "a changed file: wait for `apply`, or apply it", later=True
     )

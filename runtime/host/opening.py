@@ -58,11 +58,13 @@ async def open_runtime(
     """
     from runtime.config import load
     from runtime.transports.guard import open_guard
+    from runtime.transports.sweep import sweep_orphans
 
     loaded = load(config)
     handlers = Handlers(sampling, elicitation, roots)
     async with (
         open_guard() as guard,
+        beside(*[sweep_orphans] * loaded.sweep),
         open_over(partial(open_link, guard=guard), loaded, wait=wait, timeout=timeout, handlers=handlers) as runtime,
     ):
         yield runtime
