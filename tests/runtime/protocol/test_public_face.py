@@ -44,3 +44,15 @@ def test_a_server_needs_neither_the_clients_half_nor_cattrs():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+def test_a_message_is_made_when_a_value_needs_it():
+    code = (
+        "import sys; from runtime.protocol import CallToolResult, ListToolsResult, from_wire\n"
+        """from_wire(ListToolsResult, b'{"tools":[{"name":"t","inputSchema":{}}]}')\n"""
+        "print(sorted(each[26:] for each in sys.modules if each.startswith('runtime.protocol.messages.')))\n"
+        """from_wire(CallToolResult, b'{"content":[{"type":"text","text":"a"}]}')\n"""
+        "print('runtime.protocol.messages.content' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "['part', 'tools']\nTrue\n"

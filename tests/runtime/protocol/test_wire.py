@@ -203,6 +203,7 @@ def test_text_joins_the_text_blocks():
         ),
         (protocol.Task, {"taskId": "", "status": "working", "createdAt": "", "lastUpdatedAt": ""}, "ttl", "is missing"),
         (Progress, {"progressToken": 1.5, "progress": 1}, "progressToken", "must be a string or an integer"),
+        (Progress, {"progressToken": 1, "progress": True}, "progress", "must be a number, not a boolean"),
         (Progress, {"progressToken": 1, "progress": "half"}, "progress", "must be a number, not a string"),
     ],
 )
@@ -300,3 +301,35 @@ def test_a_value_is_told_by_what_is_particular_about_it_and_is_not_to_be_hashed(
 )
 def test_what_may_be_chosen_is_told_alike_however_it_is_spelled(schema, choices):
     assert from_wire(protocol.FieldSchema, schema).choices == choices
+
+
+TASK = {
+    "taskId": "t",
+    "status": "working",
+    "createdAt": "2026-11-20T10:00:00Z",
+    "lastUpdatedAt": "2026-11-20T10:00:00Z",
+}
+ASKED = {"a": {"method": "roots/list"}, "b": {"method": "x/new", "params": {"y": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("cl", "wire"),
+    [
+        (protocol.DetailedTask, {**TASK, "resultType": "task", "ttlMs": None}),
+        (
+            protocol.DetailedTask,
+            {**TASK, "resultType": "complete", "ttlMs": 5, "pollIntervalMs": 1, "statusMessage": ""},
+        ),
+        (protocol.DetailedTask, {**TASK, "ttlMs": 0, "status": "input_required", "inputRequests": ASKED}),
+        (protocol.DetailedTask, {**TASK, "ttlMs": 0, "status": "completed", "result": {"content": [], "x": None}}),
+        (protocol.DetailedTask, {**TASK, "ttlMs": 0, "status": "failed", "error": {"code": 1, "message": "no"}}),
+        (protocol.UpdateTaskParams, {"taskId": "t", "inputResponses": {"a": {"roots": []}}}),
+        (protocol.TaskParams, {"taskId": "t"}),
+        (protocol.SubscriptionFilter, {"taskIds": ["t"]}),
+    ],
+)
+def test_the_tasks_extension_has_its_fields(cl, wire):
+    """Its schema is none of the official five."""
+    value = from_wire(cl, wire)
+    assert value.extra == {}
+    assert to_wire(value) == wire
