@@ -190,12 +190,10 @@ class TwoEnds(RuleBasedStateMachine):
     def fail(self, id: Any, code: int) -> None:
         if not self.waits(id):
             return
-        listening = "listen" in self.server.pending[id]
         line = self.server.fail(id, JsonRpcError(code, "no"))
         assert line is not None
-        failed = self.single(self.to_client(line, None), ListenEnded if listening else Failed)
-        if not listening:
-            assert failed.error.code == (-32602 if code == -32002 and not self.legacy else code)
+        failed = self.single(self.to_client(line, None), Failed)
+        assert failed.error.code == (-32602 if code == -32002 and not self.legacy else code)
 
     @rule(id=requests, step=st.floats(0, 5))
     def progress(self, id: Any, step: float) -> None:
