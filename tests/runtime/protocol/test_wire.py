@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime import protocol
@@ -254,6 +254,7 @@ def test_a_list_is_read_item_by_item_and_the_bad_ones_are_named():
     ]
 
 
+@settings(max_examples=25)
 @given(TOOLS)
 def test_a_list_without_bad_items_is_read_as_any_result(wire):
     assert items_from_wire(ListToolsResult, wire) == (from_wire(ListToolsResult, wire), ())
