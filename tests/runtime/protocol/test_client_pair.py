@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from runtime.protocol import ClientConnection, Ignored, ListenEnded
+from runtime.protocol import ClientConnection, Ignored
 from runtime.protocol.client_timeouts import Timeouts
 from tests.runtime.protocol.judged import ME
 from tests.runtime.protocol.pair import Pair
@@ -67,14 +67,6 @@ def a_retry_forgets_the_state(right, self, id, responses):
     return right(self, id, responses)
 
 
-@wrapped("retry")
-def a_retried_request_can_be_retried(right, self, id, responses):
-    asked = self._asked_back[id]
-    out = right(self, id, responses)
-    self._asked_back[id] = asked
-    return out
-
-
 @wrapped("_cancelled")
 def the_end_of_a_subscription_goes_unheard(right, self, id, reason, line):
     if self._listens(id):
@@ -99,14 +91,6 @@ def an_answer_settles_nothing(right, self, envelope, line):
     return event
 
 
-@wrapped("_read_result")
-def a_subscription_outlives_its_result(right, self, id, sent, result):
-    event = right(self, id, sent, result)
-    if isinstance(event, ListenEnded):
-        self._pending[id] = sent
-    return event
-
-
 @wrapped("probe_expired")
 def a_slow_server_is_not_probed_again(right, self):
     self._handshake._may_be_modern = False
@@ -118,11 +102,9 @@ BUGS = [
     cancel_says_nothing,
     a_retry_keeps_its_progress_token,
     a_retry_forgets_the_state,
-    a_retried_request_can_be_retried,
     the_end_of_a_subscription_goes_unheard,
     a_withdrawn_question_stays_open,
     an_answer_settles_nothing,
-    a_subscription_outlives_its_result,
     a_slow_server_is_not_probed_again,
     (Timeouts, "stop", lambda self, id: None),
 ]
