@@ -6,6 +6,7 @@ Where the interop peers are installed, the official SDK's client, which came wit
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -15,10 +16,12 @@ from functools import partial
 from pathlib import Path
 
 import trio
+from msgspec import Raw
 
 import runtime
 from floor_client import open_client
 from harness import FLOOR, OURS, Job, report
+from runtime.call import Call as ServerCall
 
 HERE = Path(__file__).parent
 ECHO = [sys.executable, "-I", "-S", str(HERE / "echo_server.py")]
@@ -34,10 +37,26 @@ async def floor() -> AsyncIterator[Call]:
 
 
 @asynccontextmanager
-async def ours() -> AsyncIterator[Call]:
+async def opened_runtime() -> AsyncIterator[runtime.Runtime]:
     server = {"command": ECHO[0], "args": ECHO[1:], "in_flight": 64}
     async with runtime.open_runtime({"mcpServers": {"echo": server}, "journal": False}) as host:
+        yield host
+
+
+@asynccontextmanager
+async def ours() -> AsyncIterator[Call]:
+    async with opened_runtime() as host:
         yield lambda: host.call("echo", "echo", {"text": "hello"})
+
+
+@asynccontextmanager
+async def raw() -> AsyncIterator[Call]:
+    """Through the server's actor alone, and no further than the envelope: what relaying a call costs."""
+    async with opened_runtime() as host:
+        ref = host._house.records["echo"].ref
+        assert ref is not None
+        params = {"name": "echo", "arguments": Raw(b'{"text":"hello"}')}
+        yield lambda: ref.ask(ServerCall("echo", "tools/call", "echo", params))
 
 
 async def calls(
@@ -59,6 +78,17 @@ async def calls(
             for _ in range(callers):
                 nursery.start_soon(caller)
         return (clock() - started) / count * 1e6
+
+
+async def tail(opened: Callable[[], AbstractAsyncContextManager[Call]], count: int) -> float:
+    """How many times as long as the median the slowest hundredth of sequential calls takes at least."""
+    async with opened() as call:
+        took = []
+        for _ in range(count):
+            started = time.perf_counter()
+            await call()
+            took.append(time.perf_counter() - started)
+    return statistics.quantiles(took[count // 10 :], n=100)[98] / statistics.median(took)
 
 
 def sdk(clock: Callable[[], float], callers: int, count: int) -> float:
@@ -85,12 +115,19 @@ def ways(clock: Callable[[], float], callers: int, count: int) -> dict[str, Call
 
 if __name__ == "__main__":
     sequential = {name: partial(pinned, way) for name, way in ways(time.process_time, 1, 3000).items()}
+    relayed = {
+        FLOOR: partial(trio.run, calls, floor, time.process_time, 64, 10_000),
+        OURS: partial(trio.run, calls, raw, time.process_time, 64, 10_000),
+    }
+    tails = {name: partial(pinned, partial(trio.run, tail, way, 3000)) for name, way in ((FLOOR, floor), (OURS, ours))}
     report(
         "stdio call",
         [
             Job("CPU, sequential, pinned", "µs", sequential, limit=35),
             Job("CPU, 64 in flight", "µs", ways(time.process_time, 64, 10_000), limit=16),
+            Job("CPU, 64 in flight, raw", "µs", relayed, limit=9),
             Job("wall, 64 in flight", "µs", ways(time.perf_counter, 64, 10_000)),
+            Job("p99 / p50, sequential, pinned", "", tails, limit=2.5),
         ],
         rounds=5,
     )
