@@ -19,8 +19,8 @@ Sources: MCP 2026-07-28, basic/versioning and basic/transports/stdio: backward c
 things about ``-32022``: the client "SHOULD select a mutually supported version from the ``supported`` list and
 retry", with an example whose list names 2025-11-25; and a modern error is no reason to "fall back to
 ``initialize``". The second forbids to *guess* a legacy server from an error. A server that names a legacy revision
-leaves nothing to guess: it says that it is dual-era, and retrying with that revision is ``initialize``. So do the
-official SDKs for Python, TypeScript and Go.
+leaves nothing to guess: it says that it is dual-era, and retrying with that revision is ``initialize``. So does the
+official Python SDK; the TypeScript one only where the list holds nothing but legacy revisions.
 """
 
 from __future__ import annotations
