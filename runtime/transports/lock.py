@@ -19,7 +19,8 @@ SUFFIX = ".lock"
 
 
 def locks_directory() -> Path | None:
-    state = state_directory()
+    """Give the directory of the user's hosts. None: there is none, or nothing to lock, as no child is started here."""
+    state = state_directory() if os.name == "posix" else None
     return None if state is None else state / "hosts"
 
 
@@ -82,6 +83,6 @@ class HostLock:
 
 
 def _lock(descriptor: int) -> None:
-    import fcntl  # where there is none, there are no child processes of ours either
+    import fcntl  # POSIX, as are child processes of ours
 
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

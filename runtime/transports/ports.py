@@ -31,6 +31,7 @@ _TRIES = 100  # at ports that the kernel says are free
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
+_TABLE: Final = "/proc/net/tcp"
 _LISTENING = b"0A"
 _LOCAL = ("localhost", "localhost.localdomain", "ip6-localhost")
 
@@ -115,6 +116,8 @@ class Ports:
         Raises `PortUnusable`.
         """
         await trio.lowlevel.checkpoint()
+        if not os.access(_TABLE, os.R_OK):
+            raise PortUnusable(host, port, "who listens there can be told on Linux alone")
         known = self._reservations.get(server)
         if known is not None and known.host == host and port in (None, known.port):
             return known
@@ -253,7 +256,7 @@ def _address(digits: bytes) -> Address:
 
 
 def _read_listeners(addresses: Collection[Address], port: int) -> set[int]:
-    tables = (proc.read(f"/proc/net/{name}") for name in ("tcp", "tcp6"))
+    tables = (proc.read(table) for table in (_TABLE, f"{_TABLE}6"))
     return set().union(*(parse_listeners(table, addresses, port) for table in tables))
 
 

@@ -124,6 +124,12 @@ async def test_a_port_that_we_may_not_have_says_so(ports, monkeypatch):
         await reserved.prepare()
 
 
+async def test_where_nobody_tells_who_listens_no_server_is_started(ports, monkeypatch):
+    monkeypatch.setattr(ports_module, "_TABLE", "/no/such/table")
+    with pytest.raises(PortUnusable, match="on Linux alone"):
+        await ports.reserve("one", "127.0.0.1", None)
+
+
 async def test_where_no_port_is_left_none_is_reserved(ports, monkeypatch):
     monkeypatch.setattr(ports_module, "_bind", lambda *_: None)
     with pytest.raises(PortUnusable, match="none is left"):

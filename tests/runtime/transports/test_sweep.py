@@ -13,7 +13,7 @@ import trio
 from runtime.transports import proc
 from runtime.transports.environment import Marker
 from runtime.transports.guard import open_guard
-from runtime.transports.lock import HostLock
+from runtime.transports.lock import HostLock, locks_directory
 from runtime.transports.stdio import open_stdio
 from runtime.transports.sweep import Orphan, end_orphan, marker_of, sweep, sweep_orphans
 
@@ -267,6 +267,12 @@ async def test_a_host_that_cannot_lock_works_and_its_marker_names_no_lock(comman
         async with open_stdio(command("cat"), guard=guard) as transport:
             await transport.send(b"{}\n")
             assert await transport.receive() == b"{}"
+
+
+def test_where_no_child_is_started_there_is_nothing_to_lock(monkeypatch):
+    assert locks_directory() is not None
+    monkeypatch.setattr("runtime.transports.lock.os.name", "nt")
+    assert locks_directory() is None
 
 
 def test_a_lock_that_could_not_be_taken_leaves_nothing(locks, monkeypatch):
