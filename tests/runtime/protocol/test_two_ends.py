@@ -85,7 +85,7 @@ class TwoEnds(RuleBasedStateMachine):
 
     requests = Bundle("requests")  # ids of the client's
 
-    @initialize(version=st.sampled_from([MODERN_VERSION, *LEGACY_VERSIONS]))
+    @initialize(version=st.sampled_from([MODERN_VERSION] * 4 + [*LEGACY_VERSIONS]))
     def meet(self, version: str) -> None:
         self.judge = Official(version)
         self.legacy = version != MODERN_VERSION
@@ -126,7 +126,7 @@ class TwoEnds(RuleBasedStateMachine):
 
     # -- what the client says
 
-    @rule(target=requests, method=st.sampled_from(list(RESULTS)), progress=st.booleans())
+    @rule(target=requests, method=st.sampled_from([*RESULTS, *ROUNDS, *ROUNDS]), progress=st.booleans())
     def ask(self, method: str, progress: bool) -> Any:
         id, line = self.client.request(method, PARAMS.get(method), progress=progress)
         asked = self.single(self.to_server(line), Asked)
@@ -263,5 +263,5 @@ class TwoEnds(RuleBasedStateMachine):
 
 TestTwoEnds = TwoEnds.TestCase
 TestTwoEnds.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=250, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
