@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runtime.protocol import Era, JsonRpcError
 
 _STDERR_SHOWN = 5
+_HTTP_STATUSES = range(300, 600)
 _STDERR_FOLLOWS = "; the last lines of its stderr:"
 
 
@@ -210,6 +211,23 @@ class NotSupported(StartFailed):
     @property
     def what(self) -> str:
         return f"is not started: {self.feature} is not supported"
+
+
+@final
+@define(repr=False)
+class PortTaken(StartFailed):
+    """The port of an HTTP server of ours cannot be had: somebody else, who was left alone, listens there."""
+
+    reason: str
+    way_out: str
+
+    @property
+    def what(self) -> str:
+        return f"has no port to listen at: {self.reason}"
+
+    @property
+    def remedy(self) -> str:
+        return self.way_out
 
 
 @final
@@ -426,6 +444,8 @@ class ServerError(CallFailed):
 
     @property
     def what(self) -> str:
+        if self.error.code in _HTTP_STATUSES:
+            return f"the server answered with HTTP {self.error.code}: {self.error.message}"
         return f"the server answered with error {self.error.code}: {self.error.message}"
 
 

@@ -189,6 +189,8 @@ class _Link:
     transport: MemoryTransport
     peer: Peer
     speaks_http: bool = False
+    remote: bool = False
+    renew: Callable[[], object] = lambda: None
 
     @property
     def pid(self) -> int:
@@ -196,6 +198,9 @@ class _Link:
 
     def kill(self) -> None:
         self.peer.die("SIGKILL")
+
+    def when_renewed(self, tell: Callable[[], object]) -> None:
+        self.renew = tell
 
     async def wait_exit(self) -> str:
         await self.peer.over.wait()

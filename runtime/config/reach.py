@@ -93,7 +93,7 @@ class Way:
     env_file: Text | None = key(None, path, "file of `NAME=value` lines; `env` goes before it", name="envFile")
     cwd: Text | None = key(None, path, "directory it runs in; by default the host's own")
     inherit_env: tuple[str, ...] = key((), globs, "globs of further variables passed on to it")
-    url: Text | None = key(None, url, "address of a server that runs already", later=True)
+    url: Text | None = key(None, url, "address of a server that runs already, or that `command` starts there")
     headers: Mapping[str, Secret] = key(
         NOTHING, map_of("header", header, name=r"[!#$%&'*+.^`|~\w-]+", hide=True), "HTTP headers sent to it"
     )

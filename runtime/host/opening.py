@@ -19,8 +19,8 @@ from runtime.host.calling import Calls
 from runtime.host.face import Runtime
 from runtime.host.house import House
 from runtime.host.tree import WINDOW, Tree
-from runtime.journal import Feed, HandlerFailed
-from runtime.servers import DOWN, Handlers, Record, State, open_link
+from runtime.journal import Feed, HandlerFailed, OrphanEnded, ServerStep
+from runtime.servers import DOWN, Handlers, Links, Record, State
 from runtime.tasks import beside
 
 if TYPE_CHECKING:
@@ -58,16 +58,25 @@ async def open_runtime(
     """
     from runtime.config import load
     from runtime.transports.guard import open_guard
+
+    loaded, feed = load(config), Feed()
+    handlers = Handlers(sampling, elicitation, roots)
+    async with open_guard() as guard:
+        with Links(guard, lambda server, said: feed.publish(ServerStep(feed.now(), server, said))) as links:
+            async with (
+                beside(*([partial(_sweep, feed)] if loaded.sweep else [])),
+                open_over(links.open, loaded, wait=wait, timeout=timeout, handlers=handlers, feed=feed) as runtime,
+            ):
+                yield runtime
+
+
+async def _sweep(feed: Feed) -> None:
+    """End what hosts that were killed have left, beside the opening."""
     from runtime.transports.sweep import sweep_orphans
 
-    loaded = load(config)
-    handlers = Handlers(sampling, elicitation, roots)
-    async with (
-        open_guard() as guard,
-        beside(*[sweep_orphans] * loaded.sweep),
-        open_over(partial(open_link, guard=guard), loaded, wait=wait, timeout=timeout, handlers=handlers) as runtime,
-    ):
-        yield runtime
+    for orphan in await sweep_orphans():
+        server = "" if orphan.marker is None else orphan.marker.server
+        feed.publish(OrphanEnded(feed.now(), server, orphan.pid, orphan.program))
 
 
 @asynccontextmanager
@@ -78,9 +87,10 @@ async def open_over(
     wait: Wait | None = None,
     timeout: float | None = None,
     handlers: Handlers | None = None,
+    feed: Feed | None = None,
 ) -> AsyncIterator[Runtime]:
     """Do what `open_runtime` does, over links of your own making: to other machines, or to servers made of faults."""
-    house = House(config, Feed())
+    house = House(config, feed or Feed())
     handlers = evolve(handlers or Handlers(), failed=partial(_handler_failed, house.feed))
     calls, tree = Calls(house), Tree(house, open_link, handlers)
     try:

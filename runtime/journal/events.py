@@ -43,6 +43,31 @@ class ServerStarting(Event):
 
 @final
 @frozen(repr=False)
+class ServerStep(Event):
+    """The start of an HTTP server of ours has come so far."""
+
+    name: ClassVar[str] = "step"
+    said: str
+
+    def told(self) -> str:
+        return self.said
+
+
+@final
+@frozen(repr=False)
+class OrphanEnded(Event):
+    """A process that a host left behind when it was killed has been ended; ``server`` is whose it was there."""
+
+    name: ClassVar[str] = "orphan_ended"
+    pid: int
+    program: str
+
+    def told(self) -> str:
+        return f"ended what a dead host had left: {self.program}, pid {self.pid}"
+
+
+@final
+@frozen(repr=False)
 class ServerReady(Event):
     """Handshake done, lists fetched, required tools present (S2); ``seconds`` after its start."""
 

@@ -3,7 +3,7 @@
 from runtime.servers.drawing import with_servers
 from runtime.servers.handlers import Elicitation, Handlers, Roots, Sampling
 from runtime.servers.island import child_name, fleet_specs, island_spec
-from runtime.servers.link import Link, OpenLink, open_link
+from runtime.servers.link import Link, Links, OpenLink
 from runtime.servers.record import CONNECTED, DOWN, Record, ServerStatus, State
 from runtime.servers.server import Drain, KillChild, Relist, Services, Unsubscribe
 from runtime.servers.watching import Changes, ResourceChanged
@@ -17,6 +17,7 @@ __all__ = [
     "Handlers",
     "KillChild",
     "Link",
+    "Links",
     "OpenLink",
     "Record",
     "Relist",
@@ -30,6 +31,5 @@ __all__ = [
     "child_name",
     "fleet_specs",
     "island_spec",
-    "open_link",
     "with_servers",
 ]

@@ -11,10 +11,20 @@ from msgspec import Raw
 
 import actors
 from runtime.call import Call
-from runtime.errors import CallInterrupted, InputUnanswered, InvalidAnswer, Sent, ServerError, ServerFailed
+from runtime.errors import (
+    CallInterrupted,
+    CallRefused,
+    ConnectionLost,
+    InputUnanswered,
+    InvalidAnswer,
+    Sent,
+    ServerError,
+    ServerFailed,
+)
 from runtime.protocol import JsonRpcError, RequestId, WireError
 from runtime.servers.handlers import Handlers, Unanswered
 from runtime.servers.pending import Pending, Refused, TaskFailed
+from runtime.transports import NO_ANSWER, NOT_SENT
 
 if TYPE_CHECKING:
     from runtime.protocol import InputRequest
@@ -78,7 +88,20 @@ class Flight(Pending):
 
     def fail(self, error: JsonRpcError) -> None:
         call = self.call
-        self._fall(ServerError(call.server, call.name, Sent.UNKNOWN, error, verb=call.verb))
+        if self._flights.conversation.link.speaks_http and error.code in (NOT_SENT, NO_ANSWER):
+            self._fail_on_the_way(error)
+        else:
+            self._fall(ServerError(call.server, call.name, Sent.UNKNOWN, error, verb=call.verb))
+
+    def _fail_on_the_way(self, error: JsonRpcError) -> None:
+        """One exchange of HTTP has failed; the others may be well, and so may the server."""
+        call = self.call
+        if error.code == NOT_SENT:
+            self._fall(CallRefused(call.server, call.name, Sent.NOT_SENT, error.message, verb=call.verb))
+        else:
+            interrupted = CallInterrupted(call.server, call.name, Sent.UNKNOWN, verb=call.verb)
+            interrupted.__cause__ = ConnectionLost(call.server, (), error.message)
+            self._fall(interrupted)
 
     def invalid(self, error: WireError) -> None:
         call = self.call

@@ -76,14 +76,11 @@ class _Groups:
 
 
 def _server_spec(record: Record, backoff: Backoff, services: Services) -> actors.ChildSpec:
-    from runtime.config import Command, InProcess
-
     spec = record.spec
     return actors.ChildSpec(
         child_name(spec.name),
         partial(open_server, record, services),
-        # What cannot work yet is tried, and says so, once.
-        restart=actors.Restart(spec.restart if isinstance(spec.reach, Command | InProcess) else "temporary"),
+        restart=actors.Restart(spec.restart),
         # Three steps end a child (S1); after them there is only the kernel's word that a process is dead.
         shutdown=3 * spec.stop_timeout + 5,
         backoff=actors.Backoff(backoff.first, backoff.factor, backoff.cap, backoff.jitter, backoff.reset),

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
-import trio
 from attrs import define, field
 
-from actors.exits import leaves
-from runtime.config import Secret, reveal
-from runtime.errors import CommandNotFound, NotSupported
 from runtime.transports import Transport
 from runtime.transports.framing import Noise
 
 if TYPE_CHECKING:
-    from runtime.config import Command, InProcess, ServerSpec
-    from runtime.inprocess import ToolServer
+    from runtime.config import ServerSpec
     from runtime.transports.guard import Guard
-    from runtime.transports.memory import MemoryTransport
-    from runtime.transports.stdio import StdioTransport
-
-
-_PRINTED = 50  # lines kept of what a server in this process prints
-_SECRET = 6  # characters from which on a value in `env` can be told from the text around it
+    from runtime.transports.http import Way
+    from runtime.transports.ports import Ports
 
 
 class Link(Protocol):
@@ -41,11 +30,18 @@ class Link(Protocol):
         """The process, where there is one."""
 
     @property
+    def remote(self) -> bool:
+        """Whether it ends with its connection: there is nobody of ours at the other end."""
+
+    @property
     def speaks_http(self) -> bool:
         """Whether messages travel with headers, by which those on the way may read something of them."""
 
     def kill(self) -> None:
-        """End the other end at once, as a crash would."""
+        """End the other end at once, as a crash would; of one that is not ours, the connection."""
+
+    def when_renewed(self, tell: Callable[[], object]) -> None:
+        """Have it told when the other end has forgotten what it was told, and goes on as a new one."""
 
     async def wait_exit(self) -> str:
         """Wait until the other end is gone; return how it went, for people."""
@@ -62,157 +58,60 @@ class Link(Protocol):
 
 
 OpenLink: TypeAlias = "Callable[[ServerSpec, int], AbstractAsyncContextManager[Link]]"
-"""Opens the way to a server, for one of its incarnations, for as long as the block; raises `StartFailed`."""
+"""Opens the way to a server, for one of its incarnations, for as long as the block; raises `ServerFailed`."""
 
 
-@asynccontextmanager
-async def open_link(spec: ServerSpec, incarnation: int, *, guard: Guard) -> AsyncIterator[Link]:
-    """Open the way that the configuration names; leaving the block ends what was started for it.
+@final
+@define(eq=False, repr=False)
+class Links:
+    """Opens links for one runtime, and keeps what holds over all of them: its guard, its ports, what is known of URLs.
 
-    Raises `CommandNotFound` or `NotSupported`.
+    A context manager: at its end the ports are given back. ``observe`` is told, by server, of each step of the start of
+    an HTTP server of ours.
     """
-    from runtime.config import Command, InProcess
 
-    match spec.reach:
-        case Command():
-            async with _open_process(spec.name, spec.reach, spec.stop_timeout, incarnation, guard) as link:
-                yield link
-        case InProcess():
-            async with _open_inprocess(spec.name, spec.reach) as link:
-                yield link
-        case _:
-            raise NotSupported(spec.name, (), "a server reached by its url")
+    guard: Guard
+    observe: Callable[[str, str], object]
+    _ways: dict[str, Way] = field(factory=dict, init=False)  # how an address turned out to be spoken to
+    _ports: Ports | None = field(default=None, init=False)  # made for the first server that needs one
 
+    def __enter__(self) -> Links:
+        return self
 
-# -- a child process
+    def __exit__(self, *_: object) -> None:
+        if self._ports is not None:
+            self._ports.close()
 
+    @asynccontextmanager
+    async def open(self, spec: ServerSpec, incarnation: int) -> AsyncIterator[Link]:
+        """Open the way that the configuration names; leaving the block ends what was started for it.
 
-@final
-@define(eq=False, repr=False)
-class _ProcessLink:
-    transport: StdioTransport
-    _secrets: tuple[str, ...]  # values that its output may repeat, and ours may not (S9)
-    speaks_http: bool = field(default=False, init=False)
+        Raises `ServerFailed`: there is no such way.
+        """
+        async with AsyncExitStack() as stack:
+            yield await stack.enter_async_context(self._way(spec, incarnation))
 
-    @property
-    def pid(self) -> int | None:
-        return self.transport.pid
+    def _way(self, spec: ServerSpec, incarnation: int) -> AbstractAsyncContextManager[Link]:
+        # Each is imported when it is used: a host of child processes needs no HTTP.
+        from runtime.config import Command, InProcess, Remote
 
-    def kill(self) -> None:
-        self.transport.kill()
+        match spec.reach:
+            case Command():
+                from runtime.servers.link_process import open_process
 
-    async def wait_exit(self) -> str:
-        return f"ended with {await self.transport.wait_exit()}"
+                return open_process(spec.name, spec.reach, spec.stop_timeout, incarnation, self.guard)
+            case InProcess():
+                from runtime.servers.link_in_process import open_in_process
 
-    @property
-    def ended_well(self) -> bool:
-        return self.transport.exited is not None and self.transport.exited.code == 0
+                return open_in_process(spec.name, spec.reach)
+            case Remote():
+                from runtime.servers.link_remote import open_remote
 
-    def stderr(self) -> tuple[str, ...]:
-        return tuple(map(self._without_secrets, self.transport.stderr_tail()))
+                return open_remote(spec, spec.reach, self._ways)
+            case owned:
+                from runtime.servers.link_owned import open_owned_server
+                from runtime.transports.ports import Ports
 
-    def noise(self) -> Noise:
-        noise = self.transport.noise
-        return Noise(noise.count, tuple(map(self._without_secrets, noise.samples)))
-
-    def _without_secrets(self, line: str) -> str:
-        for secret in self._secrets:
-            line = line.replace(secret, "***")
-        return line
-
-
-@asynccontextmanager
-async def _open_process(
-    server: str, command: Command, stop_timeout: float, incarnation: int, guard: Guard
-) -> AsyncIterator[Link]:
-    from runtime.transports.environment import child_environment
-    from runtime.transports.stdio import CommandUnusable, ProcessesUnsupported, StdioCommand, open_stdio
-
-    declared = {name: value.reveal() for name, value in command.env.items()}
-    environment = child_environment(os.environ, inherit=command.inherit_env, extra=declared)
-    for name in command.unset:
-        environment.pop(name, None)
-    run = StdioCommand(list(map(reveal, command.argv)), environment, reveal(command.cwd or "") or None)
-    hidden = [*declared.values(), *(word.reveal() for word in command.argv if isinstance(word, Secret))]
-    secrets = sorted((value for value in hidden if len(value) >= _SECRET), key=len, reverse=True)
-    try:
-        async with open_stdio(
-            run, guard=guard, marker=guard.marker(server, incarnation), stop_timeout=stop_timeout
-        ) as transport:
-            yield _ProcessLink(transport, tuple(secrets))
-    except CommandUnusable as error:
-        raise CommandNotFound(server, (), str(command.argv[0]), error.reason) from error
-    except ProcessesUnsupported as error:
-        raise NotSupported(server, (), str(error)) from error
-
-
-# -- a server in this process
-
-
-@final
-@define(eq=False, repr=False)
-class _InProcessLink:
-    transport: Transport
-    _serving: trio.CancelScope
-    _over: trio.Event = field(factory=trio.Event, init=False)
-    _how: str = field(default="was ended", init=False)
-    # what its functions printed last; in a process of its own they would have had a stderr for it
-    _printed: deque[str] = field(factory=lambda: deque(maxlen=_PRINTED), init=False)
-    pid: int | None = field(default=None, init=False)
-    speaks_http: bool = field(default=False, init=False)
-    ended_well: bool = field(default=False, init=False)
-
-    def kill(self) -> None:
-        self._serving.cancel()
-
-    async def serve(self, server: ToolServer, theirs: MemoryTransport) -> None:
-        try:
-            with self._serving:
-                await server.serve(theirs, on_print=self._printed.append)
-        # The boundary: what runs here may fail, and exit, as a process may.
-        except (Exception, SystemExit) as error:  # noqa: BLE001
-            self._fell(error)
-        except BaseExceptionGroup as group:
-            failure, others = group.split((Exception, SystemExit))
-            if others is not None:
-                raise others  # noqa: B904
-            self._fell(failure or group)
-        finally:
-            theirs.close()
-            self._over.set()
-
-    def _fell(self, error: BaseException) -> None:
-        first = next(leaves(error))
-        self._how = f"raised {type(first).__name__}: {first}"
-
-    async def wait_exit(self) -> str:
-        await self._over.wait()
-        return self._how
-
-    def stderr(self) -> tuple[str, ...]:
-        return tuple(self._printed)
-
-    def noise(self) -> Noise:
-        return Noise(0, ())
-
-
-@asynccontextmanager
-async def _open_inprocess(name: str, reach: InProcess) -> AsyncIterator[Link]:
-    from runtime.transports.memory import memory_pair
-
-    server = _loaded(name, reach)
-    ours, theirs = memory_pair()
-    link = _InProcessLink(ours, trio.CancelScope())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(link.serve, server, theirs)
-        yield link
-        link.kill()
-
-
-def _loaded(name: str, reach: InProcess) -> ToolServer:
-    from runtime.inprocess.loading import NoServer, load_server
-
-    try:
-        return load_server(reach.module, reach.object, directory=reach.directory or None)
-    except NoServer as error:
-        raise CommandNotFound(name, (), f"{reach.module}:{reach.object}", str(error)) from error
+                if self._ports is None:
+                    self._ports = Ports()
+                return open_owned_server(spec, owned, incarnation, self.guard, self._ports, self._ways, self.observe)

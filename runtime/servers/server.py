@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 import trio
@@ -270,6 +271,7 @@ class Server:
                     async with trio.open_nursery() as nursery:
                         handlers = self.services.handlers
                         self.talk = begun = talk.begin(record, link, era, handlers, nursery, self._count, self._hear)
+                        link.when_renewed(partial(nursery.start_soon, self._renew, begun))
                         nursery.start_soon(self._prepare, begun, began)
                         nursery.start_soon(self._watch_exit, begun.conversation)
                         await self._listen(begun.conversation)
@@ -316,6 +318,11 @@ class Server:
                 await talk.conversation.ask_in_vain("logging/setLevel", {"level": record.log_level})
         if record.watched.uris():
             await talk.subscriptions.replay()
+
+    async def _renew(self, talk: Talk) -> None:
+        """It goes on as a new one, which was told nothing and may list something else."""
+        await self._tell_again(talk)
+        talk.lists.change_all()
 
     def _be_ready(self, opened: Opened, began: float) -> None:
         feed, record = self.services.feed, self.record
@@ -382,17 +389,19 @@ class Server:
 
     async def _watch_exit(self, conversation: Conversation) -> None:
         """See to it that a dead server ends even where something that it has started still holds its output."""
-        await conversation.link.wait_exit()
+        how = await conversation.link.wait_exit()
         self._send_no_more()
-        await trio.sleep(LAST_WORDS)
-        conversation.hang_up("ended")
+        if not conversation.link.remote:
+            await trio.sleep(LAST_WORDS)
+        conversation.hang_up(how)
 
     async def _how_it_ended(self, conversation: Conversation) -> ServerFailed | None:
         """Say of a connection that is closed what it failed of. None: nothing; it was done, or ended at the probe."""
         link, record = conversation.link, self.record
         how = conversation.hung_up
-        with trio.move_on_after(LAST_WORDS):
-            how = await link.wait_exit()
+        if not link.remote:
+            with trio.move_on_after(LAST_WORDS):
+                how = await link.wait_exit()
         if conversation.probing:
             return None
         noise = link.noise()

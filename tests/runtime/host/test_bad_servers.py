@@ -21,7 +21,6 @@ from runtime.errors import (
     CommandNotFound,
     HandshakeRefused,
     InvalidArguments,
-    NotSupported,
     ServerExited,
     StartTimedOut,
     StdoutNoise,
@@ -215,14 +214,16 @@ async def test_the_environment_of_the_host_is_not_passed_on(mark, monkeypatch):
         assert not marked(MARK, mark).keys() & marked("HOST_SECRET", mark).keys()
 
 
-async def test_a_server_that_needs_what_does_not_work_yet_is_tried_once_and_says_so(mark):
-    async with fleet(mark, {"url": "https://example.org/mcp"}) as host:
+@pytest.mark.parametrize("way", [{"command": "nonesuch-command"}, {"python": "nonesuch_module:server"}])
+async def test_a_server_that_no_restart_can_mend_is_tried_once_and_says_what_would(way, mark):
+    async with fleet(mark, way) as host:
         for _ in range(2):
-            with pytest.raises(NotSupported, match="server 'bad' is not started: a server reached by its url"):
+            with pytest.raises(CommandNotFound, match=r"correct its configuration, .*; then reload\('bad'\)"):
                 await host.call("bad", "x")
             status = host.status()["bad"]
             assert (status.state, status.restarts) == (State.STOPPED, 0)
             await host.reload("bad")
+        await host.stop("bad")
 
 
 @frozen

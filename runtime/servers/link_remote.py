@@ -1,0 +1,90 @@
+"""The way to an endpoint: Streamable HTTP, HTTP+SSE or a WebSocket, whoever runs what is there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, final
+
+import trio
+from attrs import define, field
+
+from runtime.config import reveal
+from runtime.transports import Transport
+from runtime.transports.framing import Noise
+
+if TYPE_CHECKING:
+    from runtime.config import Remote, Secret, ServerSpec
+    from runtime.servers.link import Link
+    from runtime.transports.http import Way
+    from runtime.transports.web import Headers
+
+_SPARE = 8  # exchanges beside those of calls: our own requests, and subscriptions
+
+
+@final
+@define(eq=False, repr=False)
+class RemoteLink:
+    """The connection to a server that somebody else runs: cut, there is nothing left of it that were ours."""
+
+    transport: Transport
+    speaks_http: bool
+    _renewal: Renewal
+    _cut: trio.Event = field(factory=trio.Event, init=False)
+    pid: int | None = field(default=None, init=False)
+    remote: bool = field(default=True, init=False)
+    ended_well: bool = field(default=True, init=False)  # as far as can be told
+
+    def kill(self) -> None:
+        self._cut.set()
+
+    def when_renewed(self, tell: Callable[[], object]) -> None:
+        self._renewal.tell = tell
+
+    async def wait_exit(self) -> str:
+        await self._cut.wait()
+        return "was cut off"
+
+    def stderr(self) -> tuple[str, ...]:
+        return ()
+
+    def noise(self) -> Noise:
+        return Noise(0, ())
+
+
+@final
+@define(eq=False, repr=False)
+class Renewal:
+    """Whom a transport tells that its server has begun a new session: known only once there is a link."""
+
+    tell: Callable[[], object] = lambda: None
+
+    def __call__(self) -> None:
+        self.tell()
+
+
+@asynccontextmanager
+async def open_remote(spec: ServerSpec, reach: Remote, ways: MutableMapping[str, Way]) -> AsyncIterator[Link]:
+    """Connect to an endpoint. Nothing is sent before the first message is, and all trouble is the transport's."""
+    renewal = Renewal()
+    async with open_endpoint(spec, reach, reveal(reach.url), revealed(reach.headers), ways, renewal) as transport:
+        yield RemoteLink(transport, reach.type != "ws", renewal)
+
+
+def open_endpoint(
+    spec: ServerSpec, reach: Remote, url: str, headers: Headers, ways: MutableMapping[str, Way], renewal: Renewal
+) -> AbstractAsyncContextManager[Transport]:
+    """Open the transport that the configuration names, or whose turn it is to be tried."""
+    if reach.type == "ws":
+        from runtime.transports.websocket import open_websocket
+
+        return open_websocket(url, headers=headers)
+    from runtime.transports.http import EXCHANGES, open_http
+
+    exchanges = max(EXCHANGES, spec.in_flight + _SPARE)
+    return open_http(url, type=reach.type, headers=headers, ways=ways, on_renewed=renewal, exchanges=exchanges)
+
+
+def revealed(headers: Mapping[str, Secret]) -> Callable[[], Mapping[str, str]]:
+    """Return what reveals headers, each time that they are sent and at no other (S9)."""
+    return lambda: {name: value.reveal() for name, value in headers.items()}

@@ -1,0 +1,208 @@
+"""Servers that are reached by a URL: somebody else's, and HTTP servers of our own, as real processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+import runtime
+from runtime import CallInterrupted, CallRefused, NotAuthorized, Sent, ServerError, State
+from runtime.journal import ServerStep
+from runtime.protocol import Era
+from tests.http_server import Asked, Dies, Reply, open_http_server
+
+SERVER = str(Path(__file__).parents[2] / "servers" / "over_http.py")
+HINTS = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+SECRET = "Bearer hush-hush"
+
+
+def tool(name: str, **properties: Any) -> dict[str, Any]:
+    return {"name": name, "inputSchema": {"type": "object", "properties": properties}}
+
+
+class Modern:
+    """A modern server's answers; a test changes them."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, Any] = {
+            "server/discover": {**HINTS, "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}},
+            "tools/list": {**HINTS, "tools": [tool("echo")]},
+            "tools/call": {"resultType": "complete", "content": [{"type": "text", "text": "well"}]},
+        }
+        self.status = 200
+
+    async def __call__(self, asked: Asked, reply: Reply) -> None:
+        if self.status != 200:
+            await reply.whole(self.status)
+            return
+        result = self.results[asked.json["method"]]
+        if result is None:
+            raise Dies
+        await reply.json({"jsonrpc": "2.0", "id": asked.json["id"], "result": result})
+
+
+def config(**server: Any) -> dict[str, Any]:
+    return {"mcpServers": {"far": server}, "journal": False, "sweep": False}
+
+
+@asynccontextmanager
+async def opened(config: dict[str, Any]) -> AsyncIterator[runtime.Runtime]:
+    """A runtime, in good time."""
+    with trio.fail_after(20):
+        async with runtime.open_runtime(config) as host:
+            yield host
+
+
+async def test_a_server_is_called_by_its_url_with_the_headers_that_are_configured():
+    async with open_http_server(Modern()) as server:
+        headers = {"Authorization": SECRET, "X-Team": "green"}
+        async with opened(config(url=server.url, headers=headers)) as host:
+            assert (await host.call("far", "echo", {"n": 1})).text == "well"
+            status = host.status()["far"]
+            assert (status.state, status.era, status.pid) == (State.READY, Era.MODERN, None)
+            assert {asked.headers["authorization"] for asked in server.asked} == {SECRET}
+            [call] = server.of("tools/call")
+            assert (call.headers["x-team"], call.headers["mcp-name"]) == ("green", "echo")
+            shown = [str(host.config), repr(host.config), str(host.tree()), repr(status)]
+            assert not [text for text in shown if "hush-hush" in text]
+
+
+async def test_a_tool_that_must_not_be_used_over_http_is_left_out_and_told():
+    modern = Modern()
+    bad = tool("bad", n={"type": "number", "x-mcp-header": "N"})
+    modern.results["tools/list"] = {**HINTS, "tools": [bad, tool("echo")]}
+    async with open_http_server(modern) as server, opened(config(url=server.url)) as host:
+        assert [entry.name for entry in host.tools()] == ["echo"]
+        [flaw] = host.status()["far"].flaws
+        assert flaw.startswith("tool 'bad': x-mcp-header")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_server_that_does_not_let_us_in_is_down_with_what_to_do_and_costs_no_restarts(status):
+    modern = Modern()
+    modern.status = status
+    async with open_http_server(modern) as server, opened(config(url=server.url)) as host:
+        with pytest.raises(NotAuthorized, match=rf"HTTP {status}.*\"Authorization\".*reload\('far'\)"):
+            await host.call("far", "echo")
+        assert (host.status()["far"].state, host.status()["far"].restarts) == (State.STOPPED, 0)
+        asked = len(server.asked)
+        modern.status = 200
+        with pytest.raises(NotAuthorized):
+            await host.call("far", "echo")
+        assert len(server.asked) == asked
+        await host.reload("far")
+        assert (await host.call("far", "echo")).text == "well"
+
+
+async def test_credentials_that_run_out_bring_it_down():
+    modern = Modern()
+    async with open_http_server(modern) as server, opened(config(url=server.url)) as host:
+        modern.status = 401
+        with pytest.raises(ServerError, match="HTTP 401"):
+            await host.call("far", "echo")
+        with pytest.raises(NotAuthorized):
+            await host.call("far", "echo")
+
+
+async def test_what_fails_on_the_way_costs_one_call():
+    modern = Modern()
+    async with open_http_server(modern) as server, opened(config(url=server.url)) as host:
+        answer, modern.results["tools/call"] = modern.results["tools/call"], None
+        with pytest.raises(CallInterrupted) as interrupted:
+            await host.call("far", "echo")
+        assert interrupted.value.sent is Sent.UNKNOWN
+        assert "is cut off" in str(interrupted.value)
+        modern.status = 503
+        with pytest.raises(ServerError, match="the server answered with HTTP 503"):
+            await host.call("far", "echo")
+        modern.status, modern.results["tools/call"] = 200, answer
+        assert (await host.call("far", "echo")).text == "well"
+        assert host.status()["far"].restarts == 0
+        server.stop()
+        await server.until(lambda: not server.connections)
+        with pytest.raises(CallRefused) as refused:
+            await host.call("far", "echo")
+        assert refused.value.sent is Sent.NOT_SENT
+
+
+async def test_an_address_where_nobody_is_is_named_as_such():
+    window = {"intensity": 0, "period": 60}
+    async with opened(config(url="http://127.0.0.1:9/mcp", window=window)) as host:
+        with pytest.raises(runtime.ServerEjected, match=r"cannot be reached at http://127\.0\.0\.1:9"):
+            await host.call("far", "echo")
+
+
+async def test_a_killed_connection_is_made_again():
+    async with open_http_server(Modern()) as server, opened(config(url=server.url)) as host:
+        await host.kill("far")
+        assert (await host.call("far", "echo")).text == "well"
+        assert host.status()["far"].incarnation == 2
+
+
+# -- HTTP servers of our own
+
+
+def owned(**keys: Any) -> dict[str, Any]:
+    env = {"KEY": "a-long-key", **keys.pop("env", {})}
+    command = {"command": sys.executable, "args": ["-I", "-S", SERVER], "env": env, "stop_timeout": 0.5}
+    return config(**command, url="http://127.0.0.1:{port}/mcp", **keys)
+
+
+async def test_a_server_of_our_own_is_started_called_and_stopped():
+    async with opened(owned()) as host:
+        assert (await host.call("far", "echo", {"n": 1})).text == '{"n": 1}'
+        pid = host.status()["far"].pid
+        assert pid is not None
+        os.kill(pid, 0)
+        steps = [event.told() for event in host.recent_events() if isinstance(event, ServerStep)]
+        assert steps[0].startswith("port ")
+        assert steps[-1].startswith("answers after ")
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_its_port_stays_over_restarts_and_its_last_words_are_kept_without_secrets():
+    def port(host: runtime.Runtime) -> list[str]:
+        return [e.said.split()[1] for e in host.recent_events() if isinstance(e, ServerStep) and "is free" in e.said]
+
+    async with opened(owned()) as host:
+        with pytest.raises(CallInterrupted) as interrupted:
+            await host.call("far", "die")
+        assert interrupted.value.sent is Sent.UNKNOWN
+        await host.call("far", "echo")
+        error = host.status()["far"].last_error
+        assert "ended with exit code 3" in str(error)
+        assert "| dying, and the key is ***" in str(error)
+        await host.kill("far")
+        await host.refresh("far")
+        first, *others = port(host)
+        assert others == [first, first]
+
+
+async def test_it_gets_its_headers_and_may_refuse_them():
+    async with opened(owned(env={"DEMANDS": SECRET}, headers={"Authorization": SECRET})) as host:
+        assert (await host.call("far", "echo")).text == "{}"
+    async with opened(owned(env={"DEMANDS": SECRET})) as host:
+        with pytest.raises(NotAuthorized):
+            await host.call("far", "echo")
+        assert host.status()["far"].restarts == 0
+
+
+async def test_one_that_dies_at_its_start_or_never_answers_is_named_as_such():
+    for code, seconds, words in [
+        ("import sys; sys.exit('no licence')", 20, "ended with exit code 1 while it was starting"),
+        ("import time; time.sleep(60)", 0.5, "no answer to a request to http"),
+    ]:
+        made = owned(start_timeout=seconds)
+        made["mcpServers"]["far"]["args"] = ["-I", "-S", "-c", code]
+        async with opened(made) as host:
+            error = host.status()["far"].last_error
+            assert words in str(error)
+            assert ("no licence" in str(error)) is (seconds == 20)
