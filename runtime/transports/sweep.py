@@ -1,8 +1,9 @@
 """What a host left behind that was killed together with its guard: found and ended by the next host.
 
 Only what is certain is ended: a process of our own user, whose environment names a host and that host's lock, where
-the lock can be had; with it goes its session, which that host made. All else is left alone. Linux only: elsewhere
-nothing is found.
+the lock can be had. With it goes the session that it leads, for it was the host that made that session; a session that
+somebody else leads (a terminal, where a server's environment was copied to look into something) is none of ours. All
+else is left alone. Linux only: elsewhere nothing is found.
 """
 
 import os
@@ -90,8 +91,8 @@ def _end_host(lock: HostLock, host_id: str, carriers: set[int]) -> list[Orphan]:
     ended: dict[int, Orphan] = {}
     left = carriers
     for _ in range(_LOOKS):
-        # Of whom we have just seen: an id that nobody of them holds any more may soon be another session's.
-        sessions = frozenset(session for pid in left if (session := proc.session(pid)) is not None) - {os.getsid(0)}
+        # Led by whom we have just seen: an id that nobody of them holds any more may soon be another session's.
+        sessions = frozenset(pid for pid in left if proc.session(pid) == pid) - {os.getsid(0)}
         meant = partial(_belongs, host_id=host_id, lock=os.fspath(lock.path), sessions=sessions)
         left = {pid for pid in proc.pids() if meant(pid)}
         if not left:

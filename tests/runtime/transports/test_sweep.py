@@ -112,6 +112,15 @@ def test_with_an_orphan_goes_who_is_in_its_session(command, locks, start):
     assert not any(map(proc.living, with_it))
 
 
+def test_the_session_of_somebody_else_is_left_alone_though_a_carrier_is_in_it(locks, start):
+    """Who looks into a server's trouble copies its environment to a terminal."""
+    terminal = start(None, "sh", "-c", f"GREENROOM_HOST='{dead(locks)}' sleep 1000 & exec sleep 1000")
+    while not (carriers := [pid for pid in proc.pids() if proc.session(pid) == terminal and marker_of(pid)]):
+        pass
+    assert [orphan.pid for orphan in sweep(locks)] == carriers
+    assert proc.living(terminal)
+
+
 @pytest.fixture
 def held(locks: Path) -> Iterator[Marker]:
     lock = HostLock.take(locks, "held")
@@ -179,11 +188,15 @@ def test_another_users_process_is_left_alone(locks, start):
     assert proc.living(child)
 
 
-def test_who_carries_a_dead_hosts_marker_ends_nobody_of_it(locks, command):
+def test_who_carries_a_dead_hosts_marker_ends_nobody_of_it(locks, command, start):
     """We were started by an orphan, then: to end our own kin is not for us to decide."""
-    env = {**command.env, "GREENROOM_HOST": str(dead(locks))}
-    ran = subprocess.run([sys.executable, "-c", SWEEP, locks], env=env, stdout=subprocess.PIPE, check=True)
+    marker = dead(locks)
+    kin = start(marker)
+    env = {**command.env, "GREENROOM_HOST": str(marker)}
+    run = [sys.executable, "-c", SWEEP, locks]
+    ran = subprocess.run(run, env=env, stdout=subprocess.PIPE, check=True, start_new_session=True)
     assert ran.stdout == b"()\n"
+    assert proc.living(kin)
 
 
 def test_an_id_that_was_recycled_between_the_look_and_the_signal_is_spared(start):
