@@ -95,9 +95,14 @@ class Flight(Pending):
 
     def _fail_on_the_way(self, error: JsonRpcError) -> None:
         """One exchange of HTTP has failed; the others may be well, and so may the server."""
-        call = self.call
+        call, conversation = self.call, self._flights.conversation
         if error.code == NOT_SENT:
-            self._fall(CallRefused(call.server, call.name, Sent.NOT_SENT, error.message, verb=call.verb))
+            call.sent_to = 0
+            if conversation.link.remote:
+                self._fall(CallRefused(call.server, call.name, Sent.NOT_SENT, error.message, verb=call.verb))
+            else:  # it has died, and is about to be seen dead; or is as good as that
+                conversation.hang_up("does not listen any more")
+                self._fall(CallInterrupted(call.server, call.name, Sent.NOT_SENT, verb=call.verb))
         else:
             interrupted = CallInterrupted(call.server, call.name, Sent.UNKNOWN, verb=call.verb)
             interrupted.__cause__ = ConnectionLost(call.server, (), error.message)

@@ -101,7 +101,7 @@ async def open_owned_server(
     except ProcessesUnsupported as error:
         raise NotSupported(name, (), str(error)) from error
     except owned.PortTaken as error:
-        raise PortTaken(name, (), str(error), error.remedy) from error
+        raise PortTaken(name, (), str(error).removesuffix(f"; {error.remedy}"), error.remedy) from error
     except owned.PortUnusable as error:
         raise PortTaken(name, (), str(error), "name another port in its url") from error
     except owned.DiedAtStart as error:
