@@ -30,7 +30,7 @@ otp *FILES='tests/actors/data/otp-traces.jsonl':
 
 # Measure against the floors
 bench:
-    for file in kernel codec stdio startup; do .venv/bin/python benchmarks/$file.py; done
+    for file in kernel codec stdio http_client startup; do .venv/bin/python benchmarks/$file.py; done
 
 # A hundred rounds of start, call, kill, call, leave; a thousand restarts; a fleet left alone for a minute; a million messages to failing actors
 soak:
