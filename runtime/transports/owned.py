@@ -210,19 +210,6 @@ class OwnedServer:
             if self._listener is None:
                 raise PortTaken(self._port.host, self._port.port, None)
 
-    def headers(self, given: Mapping[str, str]) -> Callable[[], Mapping[str, str]]:
-        """The headers to hand to `open_http`: each request is checked first, and not sent where `check` refuses."""
-        from .web import NotSent
-
-        def checked() -> Mapping[str, str]:
-            try:
-                self.check()
-            except PortTaken as error:
-                raise NotSent(str(error)) from error
-            return given
-
-        return checked
-
     async def _get_ready(self, attempts: int, observe: Callable[[Step], object]) -> None:
         began = trio.current_time()
         found, answer = None, None

@@ -13,10 +13,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from runtime.transports import Unreachable
 from runtime.transports import ports as ports_module
 from runtime.transports.guard import open_guard
-from runtime.transports.http import open_http
 from runtime.transports.owned import (
     Asked,
     DiedAtStart,
@@ -272,21 +270,6 @@ async def test_before_a_credential_is_sent_the_listener_must_still_be_the_server
         for _ in range(2):
             with pytest.raises(PortTaken, match=f"process {other.pid}"):
                 server.check()
-
-
-async def test_a_request_to_whoever_took_the_port_is_not_sent(start, ports, stranger):
-    at = await ports.reserve("one", "127.0.0.1", None)
-    async with open_guard() as guard, start("daemon", at=at, guard=guard) as server:
-        daemon = server.process.members()[-1]
-        async with open_http(server.url, headers=server.headers({"Authorization": "Bearer secret"})) as transport:
-            os.kill(daemon, signal.SIGKILL)
-            await ended([daemon])
-            other = stranger(at.port)
-            await transport.send(b'{"jsonrpc":"2.0","id":1,"method":"server/discover"}\n')
-            with pytest.raises(Unreachable, match=f"process {other.pid}"):
-                await transport.receive()
-        other.kill()
-        assert b"POST" not in other.stdout.read()
 
 
 # The end
