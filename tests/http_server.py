@@ -102,10 +102,12 @@ class HttpServer:
     refuses_to_read: bool = field(default=False, init=False)  # from the next connection on
     _changed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
     _serving: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    _stopped: trio.Event = field(factory=trio.Event, init=False)
 
-    def stop(self) -> None:
-        """From here on nobody is there."""
+    async def stop(self) -> None:
+        """When it returns, nobody is there any more."""
         self._serving.cancel()
+        await self._stopped.wait()
 
     @property
     def url(self) -> str:
@@ -124,6 +126,7 @@ class HttpServer:
         with self._serving:
             await trio.serve_listeners(self._serve, [listener])
         listener.socket.close()
+        self._stopped.set()
 
     async def _serve(self, stream: trio.SocketStream) -> None:
         self.connections += 1

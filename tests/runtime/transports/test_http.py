@@ -130,7 +130,8 @@ async def test_what_a_tool_wants_mirrored_is_known_once_its_list_has_passed():
 
     async def script(asked: Asked, reply: Reply) -> None:
         if asked.json["method"] == "tools/list":
-            await reply.json(result(asked, tools=[{"name": "query", "inputSchema": schema}]))
+            listed = schema if asked.json["id"] == 2 else {}
+            await reply.json(result(asked, tools=[{"name": "query", "inputSchema": listed}]))
         else:
             await reply.json(result(asked))
 
@@ -142,6 +143,8 @@ async def test_what_a_tool_wants_mirrored_is_known_once_its_list_has_passed():
             modern(3, "tools/call", name="query", arguments=call),
             modern(4, "tools/call", name="query", arguments={"region": "é", "dry": None, "deep": 5}),
             modern(5, "tools/call", name="other", arguments=call),
+            modern(6),
+            modern(7, "tools/call", name="query", arguments=call),
         ):
             await transport.send(line)
             await transport.receive()
@@ -151,6 +154,8 @@ async def test_what_a_tool_wants_mirrored_is_known_once_its_list_has_passed():
             {},
             {"mcp-param-region": "eu", "mcp-param-count": "7", "mcp-param-dry": "false"},
             {"mcp-param-region": "=?base64?w6k=?="},
+            {},
+            {},
             {},
         ]
 
@@ -337,7 +342,7 @@ async def test_who_was_never_reached_ends_the_connection_and_who_was_fails_the_r
         async with open_http_server(echo) as server, open_http(server.url) as transport:
             await transport.send(modern(1))
             await transport.receive()
-            server.stop()
+            await server.stop()
             await transport.send(modern(2))
             answer = await next_message(transport)
             assert (answer["id"], answer["error"]["code"]) == (2, NOT_SENT)
@@ -879,6 +884,9 @@ async def test_a_way_that_proves_wrong_is_forgotten_and_found_anew():
     async with talking(session()) as (_, server):
         ways = {server.url: Way.SSE}
         async with open_http(server.url, ways=ways) as transport:
+            await transport.send(legacy(0, "ping"))
+            assert (await next_message(transport))["error"]["code"] == -32001
+            assert ways == {}
             await greet(transport)
             assert ways == {server.url: Way.LEGACY}
 
