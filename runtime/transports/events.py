@@ -63,6 +63,11 @@ class EventStream:
     def __attrs_post_init__(self) -> None:
         self._id = self.last_id
 
+    @property
+    def size(self) -> int:
+        """Bytes held of an event that is not complete."""
+        return self._size + len(self._begun)
+
     def again(self) -> EventStream:
         """The stream that goes on where this one broke off."""
         return EventStream(self.limit, self.last_id, self.retry)

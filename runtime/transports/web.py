@@ -29,6 +29,7 @@ Headers: TypeAlias = Mapping[str, str] | Callable[[], Mapping[str, str]]
 KEPT_CONNECTIONS = 64
 KEPT_FOR = 4.0  # seconds a connection is kept unused: less than the five after which most servers close it
 
+_TOGETHER = 2  # times the limit of one message is what all that are not complete may hold
 _EXCERPT = 64 * 1024  # bytes of an answer that is no message which are read, to be shown
 _OURS = frozenset({"accept", "accept-encoding", "content-length", "content-type", "mcp-session-id", "last-event-id"})
 
@@ -78,6 +79,7 @@ class Web:
     _headers: Headers
     timeouts: HttpTimeouts
     _message_limit: int
+    _held: int = field(default=0, init=False)  # bytes of answers that are not complete
     reached: bool = field(default=False, init=False)
     """Whether anybody has answered yet, whatever it was."""
 
@@ -135,14 +137,26 @@ class Web:
     async def body(self, response: httpx2.Response) -> bytes:
         """The whole body, decompressed. Raises `Lost`; `TooLarge` past the limit."""
         parts, size = [], 0
-        with _in_our_words():
-            async with _pieces(response) as pieces:
-                async for piece in pieces:
-                    size += len(piece)
-                    if size > self._message_limit:
-                        raise TooLarge(f"it is larger than {self._message_limit} bytes")
-                    parts.append(piece)
-        return b"".join(parts)
+        try:
+            with _in_our_words():
+                async with _pieces(response) as pieces:
+                    async for piece in pieces:
+                        size += len(piece)
+                        if size > self._message_limit:
+                            raise TooLarge(f"it is larger than {self._message_limit} bytes")
+                        self._hold(len(piece))
+                        parts.append(piece)
+            return b"".join(parts)
+        finally:
+            self._held -= sum(map(len, parts))
+
+    def _hold(self, size: int) -> None:
+        """Counts what is begun and not complete, in all answers together: each alone may be within its limit."""
+        if self._held + size > _TOGETHER * self._message_limit:
+            raise TooLarge(
+                f"with others that are not complete it is larger than {_TOGETHER * self._message_limit} bytes"
+            )
+        self._held += size
 
     async def excerpt(self, response: httpx2.Response) -> bytes:
         """The body, or as much of it as is worth showing and comes in time."""
@@ -158,13 +172,19 @@ class Web:
 
     async def events(self, response: httpx2.Response, stream: EventStream) -> AsyncGenerator[ServerSentEvent, None]:
         """The events of a body, until it ends. Raises `Lost`; `TooLarge` for an event past the limit."""
-        with _in_our_words():
-            async with _pieces(response) as pieces:
-                async for piece in pieces:
-                    for event in stream.feed(piece):
-                        yield event
-                    if stream.failure is not None:
-                        raise TooLarge(str(stream.failure))
+        held = 0
+        try:
+            with _in_our_words():
+                async with _pieces(response) as pieces:
+                    async for piece in pieces:
+                        for event in stream.feed(piece):
+                            yield event
+                        if stream.failure is not None:
+                            raise TooLarge(str(stream.failure))
+                        self._hold(stream.size - held)
+                        held = stream.size
+        finally:
+            self._held -= held
 
 
 @asynccontextmanager

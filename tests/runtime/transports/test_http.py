@@ -924,6 +924,32 @@ async def test_a_server_that_takes_nothing_costs_no_more_than_the_bound():
         await transport.send(modern(100))  # there is room again
 
 
+@pytest.mark.parametrize("kind", ["json", "events"])
+async def test_answers_that_are_never_complete_hold_no_more_together_than_two_messages_may(kind):
+    async def script(asked: Asked, reply: Reply) -> None:
+        headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+        await (reply.head(200, headers) if kind == "json" else reply.stream())
+        await reply.data(b"data: " + b"x" * 40_000)
+        if asked.json["id"] >= 4:  # one more, now that there is room
+            await reply.data(b"\n\n")
+            return
+        await reply.hung_up()
+
+    async with talking(script, message_limit=50_000) as (transport, server):
+        for id in range(3):
+            await transport.send(modern(id))
+        answer = await next_message(transport)
+        assert "not complete" in answer["error"]["message"]
+        for id in {0, 1, 2} - {answer["id"]}:
+            await transport.send(notification("notifications/cancelled", requestId=id))
+        await server.until(lambda: not server.connections)
+        for id in (4, 5, 6):  # nothing of the others counts any more
+            await transport.send(modern(id))
+            while (answer := await next_message_or_garbage(transport)).get("id") != id:
+                pass
+            assert "not complete" not in answer["error"]["message"]
+
+
 async def test_a_stream_is_read_no_further_than_the_bound_while_nobody_receives():
     said = 0
 
