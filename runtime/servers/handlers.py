@@ -142,4 +142,4 @@ def _checked(found: object, kind: type[T]) -> T:
 def _root(place: Place) -> Root:
     from runtime.protocol import Root
 
-    return place if isinstance(place, Root) else Root(uri=Path(os.path.abspath(place)).as_uri())
+    return place if isinstance(place, Root) else Root(uri=Path(os.path.abspath(os.path.expanduser(place))).as_uri())

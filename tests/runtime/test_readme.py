@@ -32,6 +32,6 @@ def test_the_embedding_example_survives_a_crash_on_screen() -> None:
 
 def test_the_configuration_that_it_shows_is_one(tmp_path: Path) -> None:
     (tmp_path / "mcp.json").write_text(example("jsonc"), "utf-8")
-    loaded = load(tmp_path / "mcp.json", environ={"SEARCH_TOKEN": "secret"})
-    assert list(loaded.servers) == ["files", "search", "mine"]
+    loaded = load(tmp_path / "mcp.json", environ={"SEARCH_TOKEN": "secret", "WIKI_TOKEN": "secret"})
+    assert list(loaded.servers) == ["files", "search", "wiki", "mine"]
     assert loaded.notes == ()
