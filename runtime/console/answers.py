@@ -8,6 +8,7 @@ from runtime.protocol import (
     ContentBlock,
     EmbeddedResource,
     ImageContent,
+    ResourceContents,
     ResourceLink,
     TextContent,
     UnknownContent,
@@ -19,10 +20,18 @@ def words(result: CallToolResult) -> str:
     content is given only where there is nothing else: servers send it beside a text that says the same."""
     if not result.content and result.structured_content is not None:
         return json.dumps(result.structured_content, indent=2, ensure_ascii=False)
-    return "\n".join(map(_words, result.content))
+    return "\n".join(map(block_words, result.content))
 
 
-def _words(block: ContentBlock) -> str:
+def resource_words(part: ResourceContents) -> str:
+    """Give the text of a part of a resource, or a note in place of what is no text."""
+    if part.text is not None:
+        return part.text
+    return f"[{part.uri}, {part.mime_type or 'binary'}, {len(part.blob or '') * 3 // 4} bytes]"
+
+
+def block_words(block: ContentBlock) -> str:
+    """Give a block as text, or a note in its place."""
     match block:
         case TextContent(text=text):
             return text

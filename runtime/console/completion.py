@@ -11,7 +11,10 @@ from typing import Any, final
 from attrs import frozen
 
 # The words, bare or as host's methods, whose first argument is a server.
-_SERVER = re.compile(r"""\b(?:call|kill|stop|reload|status)\(\s*(?P<quote>["'])(?P<typed>[^"']*)\Z""")
+_SERVER = re.compile(
+    r"\b(?:call|kill|stop|reload|status|read|prompt|complete|log|refresh|resources|prompts)"
+    r"""\(\s*(?P<quote>["'])(?P<typed>[^"']*)\Z"""
+)
 _CALL = r"""\bcall\(\s*(["'])(?P<server>[^"']+)\1\s*,\s*"""
 _TOOL = re.compile(_CALL + r"""(?P<quote>["'])(?P<typed>[^"']*)\Z""")
 _ARGUMENT = re.compile(

@@ -13,6 +13,7 @@ import trio
 import runtime
 from runtime.config import RuntimeConfig
 from runtime.console.completion import World, complete
+from runtime.console.desk import Desk
 from runtime.console.places import found_configuration, history_file
 from runtime.console.session import Session
 from runtime.console.signals import Stop
@@ -37,12 +38,13 @@ async def interactive(config: RuntimeConfig, stop: Stop, *, named: bool) -> int:
     """Open a configuration and talk about it until the user leaves; the answer is the exit code. ``named`` tells that
     the user chose the configuration. The prompt comes up whatever the servers do: to look at those that fail is what
     it is for."""
-    async with runtime.open_runtime(config, wait="none") as host:
+    desk = Desk()
+    async with runtime.open_runtime(config, wait="none", elicitation=desk.elicit) as host:
         async with trio.open_nursery() as preparing:
             # Half of the time to the first prompt is these imports, which the servers need not wait for.
             preparing.start_soon(trio.to_thread.run_sync, _import_for_later)
             preparing.start_soon(_servers_started, host)
-        return await _converse(host, stop, named=named)
+        return await _converse(host, stop, desk, named=named)
 
 
 def _import_for_later() -> None:
@@ -57,7 +59,7 @@ async def _servers_started(host: Runtime) -> None:
                 await events.receive()
 
 
-async def _converse(host: Runtime, stop: Stop, *, named: bool) -> int:
+async def _converse(host: Runtime, stop: Stop, desk: Desk, *, named: bool) -> int:
     from rich.console import Console
 
     from runtime.console.opening import opening
@@ -72,6 +74,7 @@ async def _converse(host: Runtime, stop: Stop, *, named: bool) -> int:
             session.namespace, host.status, lambda server: [entry.tool for entry in host.tools(server=server)]
         )
         prompt = Prompt(screen, session.compiler, partial(complete, world=world), history_file())
+        desk.seat(prompt, print)
         async with trio.open_nursery() as nursery:
             console.print(opening(host, None if named else found_configuration(Path.cwd())), highlight=False)
             nursery.start_soon(_tell_news, host, console)

@@ -13,12 +13,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from actors import Node
-from runtime.console.answers import words
+from runtime.console.answers import block_words, resource_words, words
 from runtime.console.listings import Listing, Statuses
 from runtime.console.words import Verbatim, Word
 from runtime.journal import Event
-from runtime.protocol import CallToolResult, Tool
-from runtime.registry import ToolEntry
+from runtime.protocol import CallToolResult, GetPromptResult, ReadResourceResult, Tool
+from runtime.registry import PromptEntry, ResourceEntry, ResourceTemplateEntry, ToolEntry
 from runtime.servers import ServerStatus, State
 from runtime.value import Value
 
@@ -28,6 +28,7 @@ _STYLES = {
     "stopped": "dim",
     "ejected": "bold red",
 }
+_RESOURCES = (ResourceEntry, ResourceTemplateEntry)
 _ENOUGH = 1 << 16  # columns, so that nothing wraps where no screen ends the line
 
 
@@ -67,6 +68,14 @@ def renderable(value: object) -> RenderableType:
             return Text(str(value))
         case tuple() | list() if value and all(isinstance(item, ToolEntry) for item in value):
             return _tool_table(value)
+        case ReadResourceResult():
+            return Text("\n".join(map(resource_words, value.contents)))
+        case GetPromptResult():
+            return Text("\n".join(f"{message.role}: {block_words(message.content)}" for message in value.messages))
+        case tuple() | list() if value and all(isinstance(item, _RESOURCES) for item in value):
+            return _resource_table(value)
+        case tuple() | list() if value and all(isinstance(item, PromptEntry) for item in value):
+            return _prompt_table(value)
         case tuple() | list() if value and all(isinstance(item, Event) for item in value):
             return Text("\n".join(map(str, value)))
         case Value() | dict() | list() | tuple() | set() | frozenset():
@@ -108,6 +117,26 @@ def _tool_table(entries: Iterable[ToolEntry]) -> Table:
     for entry in entries:
         about = (entry.tool.description or entry.tool.title or "").strip().partition("\n")[0]
         table.add_row(Text(entry.server), Text(signature(entry.tool)), Text(about, style="dim"))
+    return table
+
+
+def _resource_table(entries: Iterable[ResourceEntry | ResourceTemplateEntry]) -> Table:
+    table = _table("server", "resource", "what it is")
+    for entry in entries:
+        found: Any = entry.resource if isinstance(entry, ResourceEntry) else entry.template
+        where = entry.uri if isinstance(entry, ResourceEntry) else entry.uri_template
+        about = (found.description or found.title or found.name).strip().partition("\n")[0]
+        table.add_row(Text(entry.server), Text(where), Text(about, style="dim"))
+    return table
+
+
+def _prompt_table(entries: Iterable[PromptEntry]) -> Table:
+    table = _table("server", "prompt", "what it says")
+    for entry in entries:
+        prompt = entry.prompt
+        names = ", ".join(each.name if each.required else f"{each.name}?" for each in prompt.arguments or ())
+        about = (prompt.description or prompt.title or "").strip().partition("\n")[0]
+        table.add_row(Text(entry.server), Text(f"{prompt.name}({names})"), Text(about, style="dim"))
     return table
 
 

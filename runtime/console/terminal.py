@@ -138,10 +138,13 @@ class Prompt:
     ) -> None:
         self._screen = screen
         self._dismissed = False
+        self.free = trio.Lock()  # held by whoever has the terminal: a statement that is typed, or a question
+        self.busy = False  # a statement is being typed
         output = create_output(screen.stream)
         if isinstance(output, Vt100_Output):
             # Asked where its cursor is, a terminal answers on stdin, where a statement may already be reading.
             output.enable_cpr = False
+        self._output = output
         self._editor: PromptSession[str] = PromptSession(
             FormattedText([("ansigreen", ">>> ")]),
             output=output,
@@ -160,31 +163,46 @@ class Prompt:
     async def read(self) -> str | Cleared | EndOfInput:
         """Show the prompt and give the statement typed. Cancelled, it takes the prompt down first, which leaves the
         terminal as it was."""
+        async with self.free:
+            self.busy = True
+            try:
+                return await self._read(self._editor)
+            finally:
+                self.busy = False
+
+    async def ask(self, label: str) -> str | Cleared | EndOfInput:
+        """Show a label and give the line typed after it; for whoever holds `free`. Cancelled as :meth:`read` is."""
+        editor: PromptSession[str] = PromptSession(
+            FormattedText([("ansicyan", label)]), output=self._output, history=InMemoryHistory(), enable_suspend=True
+        )
+        return await self._read(editor)
+
+    async def _read(self, editor: PromptSession[str]) -> str | Cleared | EndOfInput:
         self._dismissed = False
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._dismiss_when_cancelled)
-            read = await trio.to_thread.run_sync(lambda: asyncio.run(self._read()))
+            nursery.start_soon(self._dismiss_when_cancelled, editor)
+            read = await trio.to_thread.run_sync(lambda: asyncio.run(self._edit(editor)))
             nursery.cancel_scope.cancel()
         return read
 
-    async def _dismiss_when_cancelled(self) -> None:
+    async def _dismiss_when_cancelled(self, editor: PromptSession[str]) -> None:
         try:
             await trio.sleep_forever()
         finally:
             self._dismissed = True
-            self._screen.in_prompt(self._dismiss)
+            self._screen.in_prompt(lambda: self._dismiss(editor))
 
-    def _dismiss(self) -> None:
-        app = self._editor.app
+    def _dismiss(self, editor: PromptSession[str]) -> None:
+        app = editor.app
         if self._dismissed and app.is_running and not app.is_done:
             app.exit(exception=EOFError)
 
-    async def _read(self) -> str | Cleared | EndOfInput:
+    async def _edit(self, editor: PromptSession[str]) -> str | Cleared | EndOfInput:
         self._screen.raise_prompt(asyncio.get_running_loop())
         try:
-            return await self._editor.prompt_async(handle_sigint=False, pre_run=self._dismiss)
+            return await editor.prompt_async(handle_sigint=False, pre_run=lambda: self._dismiss(editor))
         except KeyboardInterrupt:
-            return Cleared(empty=not self._editor.default_buffer.text)
+            return Cleared(empty=not editor.default_buffer.text)
         except EOFError:
             return EndOfInput()
         finally:

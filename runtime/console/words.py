@@ -14,8 +14,8 @@ from runtime.console.session import Leave
 from runtime.errors import ServerNotFound
 from runtime.host import Runtime
 from runtime.journal import Event
-from runtime.protocol import CallToolResult
-from runtime.registry import ToolEntry
+from runtime.protocol import CallToolResult, GetPromptResult, LoggingLevel, ReadResourceResult
+from runtime.registry import PromptEntry, ResourceEntry, ResourceTemplateEntry, ToolEntry
 from runtime.servers import ServerStatus
 
 T = TypeVar("T")
@@ -81,6 +81,34 @@ def prompt_words(host: Runtime) -> dict[str, object]:
             host.tools(query, server=server), none="no tool" if query is None else f"no tool matches {query!r}"
         )
 
+    def resources(server: str | None = None) -> Listing[ResourceEntry | ResourceTemplateEntry]:
+        """Lists the resources of all servers, or of one, and the patterns of those that are not listed."""
+        return Listing((*host.resources(server), *host.resource_templates(server)), none="no resource")
+
+    def read(server: str, uri: str) -> Errand[ReadResourceResult]:
+        """Reads a resource: await read("notes", "notes://today")"""
+        return Errand(f"read({server!r}, {uri!r})", lambda: host.read_resource(server, uri))
+
+    def prompts(server: str | None = None) -> Listing[PromptEntry]:
+        """Lists the prompts of all servers, or of one."""
+        return Listing(host.prompts(server), none="no prompt")
+
+    def prompt(server: str, name: str, arguments: Mapping[str, str] | None = None) -> Errand[GetPromptResult]:
+        """Fills in a prompt and shows its messages: await prompt("notes", "review", {"topic": "milk"})"""
+        return Errand(f"prompt({server!r}, {name!r})", lambda: host.get_prompt(server, name, arguments))
+
+    def complete(server: str, ref: str, argument: str, value: str = "") -> Errand[tuple[str, ...]]:
+        """Tells what an argument of a prompt, or of a resource's pattern, may be."""
+
+        async def values() -> tuple[str, ...]:
+            return (await host.complete(server, ref, argument, value)).values
+
+        return Errand(f"complete({server!r}, {ref!r}, {argument!r})", values)
+
+    def log(server: str, level: LoggingLevel = "info") -> Errand[None]:
+        """Has a server log from this level on; events(follow=True) shows what it logs."""
+        return Errand(f"log({server!r}, {level!r})", lambda: host.set_log_level(server, level))
+
     def tree() -> Node:
         """Draws the supervisor tree."""
         return host.tree()
@@ -100,6 +128,10 @@ def prompt_words(host: Runtime) -> dict[str, object]:
             return Errand("events(follow=True)", lambda: _follow(host))
         return Listing(host.recent_events()[-last:] if last > 0 else (), none="nothing has happened yet")
 
+    def refresh(server: str | None = None) -> Errand[None]:
+        """Fetches the lists of a server again, or of all."""
+        return Errand(f"refresh({server!r})" if server else "refresh()", lambda: host.refresh(server))
+
     def kill(server: str) -> Errand[None]:
         """Kills the server's process (SIGKILL), to see its supervisor bring it back."""
         return Errand(f"kill({server!r})", lambda: host.kill(server))
@@ -108,7 +140,8 @@ def prompt_words(host: Runtime) -> dict[str, object]:
         """Starts the server afresh, also one that was ejected or stopped."""
         return Errand(f"reload({server!r})", lambda: host.reload(server))
 
-    shown = {word.__name__: Word(word) for word in (call, tools, tree, status, events, kill, reload)}
+    asking = (call, tools, resources, read, prompts, prompt, complete)
+    shown = {each.__name__: Word(each) for each in (*asking, tree, status, events, log, refresh, kill, reload)}
 
     def help(subject: object = None) -> Verbatim:
         """Lists these names; help(x) tells about x."""
