@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 
-from runtime.transports import NO_ANSWER, NOT_SENT, Unauthorized, Unreachable
+from runtime.transports import NO_ANSWER, NOT_SENT, Unauthorized, Unreachable, http
 from runtime.transports.http import HttpTimeouts, HttpTransport, Way, open_http
 from tests.http_server import Asked, Dies, HttpServer, Reply, Script, open_http_server
 
@@ -206,6 +206,23 @@ async def test_a_cancelled_modern_request_is_an_exchange_closed_and_nothing_post
         await transport.send(modern(2))
         assert (await next_message(transport))["id"] == 2
         assert [asked.json["method"] for asked in server.asked] == ["tools/call", "tools/list"]
+
+
+async def test_an_id_may_be_used_again_while_the_stream_of_its_first_use_still_ends(monkeypatch):
+    async def script(asked: Asked, reply: Reply) -> None:
+        await reply.stream()
+        await reply.event(result(asked) if asked.json["method"] == "tools/list" else progress(1))
+        await reply.hung_up()
+
+    monkeypatch.setattr(http, "_ENDING", 0.02)
+    async with talking(script) as (transport, server):
+        await transport.send(modern(1))
+        await transport.receive()
+        await transport.send(modern(1, "tools/call", name="slow"))
+        await transport.receive()
+        await server.until(lambda: server.connections == 1)
+        await transport.send(notification("notifications/cancelled", requestId=1))
+        await server.until(lambda: server.connections == 0)
 
 
 async def test_a_subscription_is_one_long_stream_that_takes_no_turn():
@@ -578,16 +595,36 @@ async def test_an_acknowledgement_that_drips_for_ever_holds_up_nobody_for_longer
 
 async def test_nothing_overtakes_the_end_of_the_handshake():
     async def script(asked: Asked, reply: Reply) -> None:
-        if asked.method == "POST" and asked.json["method"] == "notifications/initialized":
-            await trio.testing.wait_all_tasks_blocked()
-            assert len(server.of("ping")) == 0
+        if asked.method == "POST" and asked.json["method"] == "early":
+            await server.until(lambda: server.of("notifications/initialized"))
+        elif asked.method == "POST" and asked.json["method"] == "notifications/initialized":
+            with trio.move_on_after(0.1):  # for whoever would overtake it
+                await server.until(lambda: server.of("ping"))
+            assert not server.of("ping")
         await echo(asked, reply)
 
     async with talking(session(script)) as (transport, server):
-        await greet(transport)
+        await transport.send(legacy(0, "initialize"))
+        await transport.receive()
+        await transport.send(legacy(9, "early"))  # its end in the meantime is no leave to go
+        await server.until(lambda: server.of("early"))
+        await transport.send(notification("notifications/initialized"))
         for id in (1, 2, 3):
             transport.send_nowait(legacy(id, "ping"))
-        assert {(await next_message(transport))["id"] for _ in range(3)} == {1, 2, 3}
+        assert {(await next_message(transport))["id"] for _ in range(4)} == {1, 2, 3, 9}
+
+
+@pytest.mark.parametrize(("status", "asked_again"), [(405, False), (404, False), (400, False), (503, True)])
+async def test_a_second_stream_that_is_not_offered_is_asked_for_once(status, asked_again, monkeypatch):
+    async def script(asked: Asked, reply: Reply) -> None:
+        await (reply.whole(status) if asked.method == "GET" else echo(asked, reply))
+
+    monkeypatch.setattr(http, "_PAUSE", 0.005)
+    async with talking(session(script)) as (transport, server):
+        await greet(transport)
+        with trio.move_on_after(0.1) as waited:
+            await server.until(lambda: len([asked for asked in server.asked if asked.method == "GET"]) > 1)
+        assert waited.cancelled_caught is not asked_again
 
 
 async def test_what_the_server_says_unasked_comes_by_a_stream_of_its_own_which_goes_on_where_it_broke_off():

@@ -167,3 +167,29 @@ async def test_a_peer_is_not_blamed_for_pongs_that_stand_behind_what_nobody_rece
         assert transport.statistics().received_bytes < 60_000
         for n in range(100):
             assert (await transport.receive()).startswith(b'{"id":%d,' % n)
+
+
+async def test_whoever_is_cancelled_still_says_goodbye():
+    async def serve(connection: WebSocketConnection) -> None:
+        await connection.send_message("{}")
+        try:
+            await connection.get_message()
+        except ConnectionClosed as closed:
+            codes.append(closed.reason.code)
+        said.set()
+
+    codes: list[int] = []
+    said = trio.Event()
+
+    async def accept(request: WebSocketRequest) -> None:
+        await serve(await request.accept(subprotocol="mcp"))
+
+    with trio.fail_after(5):
+        async with listening(accept) as url:
+            with trio.CancelScope() as host:
+                async with open_websocket(url, timeouts=WebSocketTimeouts(close=2)) as transport:
+                    await transport.receive()
+                    host.cancel()
+                    await trio.sleep_forever()
+            await said.wait()
+    assert codes == [1000]
