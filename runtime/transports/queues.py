@@ -133,6 +133,8 @@ class Inbox:
 
     limit: int
     size: int = field(default=0, init=False)
+    stalls: int = field(default=0, init=False)
+    """How often whoever puts has had to wait."""
     _messages: deque[bytes] = field(factory=deque, init=False)
     _room: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
     _receiver: trio.lowlevel.Task | None = field(default=None, init=False)
@@ -160,6 +162,7 @@ class Inbox:
         """Adds a message at once, then waits until there is room again, and is no checkpoint if there is: reading
         from the peer is one. Cancelled, it has put it nevertheless."""
         self.put_nowait(message)
+        self.stalls += self.full
         while self.full and not self.ended:
             await self._room.park()
 

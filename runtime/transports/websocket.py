@@ -258,10 +258,11 @@ class WebSocketTransport(Transport):
         with suppress(ConnectionClosed, LocalProtocolError):  # the reader says so
             while True:
                 await trio.sleep(self._times.ping)
+                free, stalls = not self._inbox.full, self._inbox.stalls
                 with trio.move_on_after(self._times.pong):
                     await connection.ping()
                     continue
-                if not self._inbox.full:  # else the pong may be there, behind what nobody here has received
+                if free and self._inbox.stalls == stalls:  # else the pong may stand behind what nobody here received
                     self._end(trio.BrokenResourceError(f"no answer to a ping within {self._times.pong:g} s"))
                     self._running.cancel()
 
