@@ -76,6 +76,7 @@ _PAGES = 100  # of the list of tools, when it is listed anew to learn a call's h
 _ENDING = 1.0  # seconds that a stream has to end once its answer is there
 _PAUSE = 1.0  # seconds until a stream is opened again, where it does not say; then twice as long each time
 _LONGEST_PAUSE = 30.0
+_LISTENING = 0.5  # seconds that the second stream of a session may take to open before messages go on without it
 _RESUMPTIONS = 8  # in a row that bring nothing
 
 HttpType: TypeAlias = Literal["http", "sse"]
@@ -199,6 +200,7 @@ class HttpTransport(Transport):
     _sessions: int = field(default=0, init=False)
     _renewing: trio.Lock = field(factory=trio.Lock, init=False)
     _hearing: trio.CancelScope = field(factory=trio.CancelScope, init=False)  # around the session's second stream
+    _listens: trio.Event | None = field(default=None, init=False)  # set once the server has answered to that one
     _endpoint: httpx2.URL | None = field(default=None, init=False)  # where HTTP+SSE wants its messages
     _proven: bool = field(default=False, init=False)  # it has answered, other than by asking for credentials
     _modern: bool = field(default=False, init=False)  # it has taken a modern request
@@ -344,6 +346,8 @@ class HttpTransport(Transport):
                 if self._type == "sse" and self._endpoint is None:
                     await self._open_sse()
                 await self._converse(out)
+                if out.method == "notifications/initialized":
+                    await self._until_it_listens()
         finally:
             self._forget(out)
             self._turns += out.takes_a_turn
@@ -383,6 +387,10 @@ class HttpTransport(Transport):
                 case Refusal(Verdict.SESSION_OVER) if session is not None and not renewed:
                     renewed = True
                     if await self._renewed(session):
+                        continue
+                case Refusal(Verdict.REFUSED, 400) if session is not None and session.id and not renewed:
+                    renewed = True  # that is how many say what 404 is for
+                    if await self._is_forgotten(session) and await self._renewed(session):
                         continue
                 case Refusal(Verdict.MOVED) if redirects < _REDIRECTS and self._web.follow(refusal.location):
                     redirects += 1
@@ -528,11 +536,20 @@ class HttpTransport(Transport):
     def _hear_from(self, session: Session) -> None:
         """Opens the stream by which the server speaks unasked, in place of the one before."""
         self._hearing.cancel()
-        self._hearing = trio.CancelScope()
+        self._hearing, self._listens = trio.CancelScope(), trio.Event()
         assert self._nursery is not None
-        self._nursery.start_soon(self._hear, session, self._hearing)
+        self._nursery.start_soon(self._hear, session, self._hearing, self._listens)
 
-    async def _hear(self, session: Session, scope: trio.CancelScope) -> None:
+    async def _until_it_listens(self) -> None:
+        """Lets that stream open before the next message goes out.
+
+        Servers drop, and say nothing of it, what they would ask by that stream while it is not open yet.
+        """
+        if self._listens is not None:
+            with trio.move_on_after(_LISTENING):
+                await self._listens.wait()
+
+    async def _hear(self, session: Session, scope: trio.CancelScope, listens: trio.Event) -> None:
         """Keeps that stream open as long as the server offers one: 405 says that it does not."""
         stream = EventStream(self._message_limit)
         barren = 0  # streams in a row that brought nothing
@@ -541,10 +558,12 @@ class HttpTransport(Transport):
                 headers = {**_GET, **session_headers(session), **_resume_at(stream)}
                 with suppress(NotSent, Lost):  # a later try may find the server again; a request will, or say so
                     async with self._web.ask("GET", headers) as response:
+                        listens.set()
                         if 400 <= response.status_code < 500 and response.status_code not in (408, 425, 429):
                             return
                         if is_event_stream(response.status_code, response.headers.get("content-type", "")):
                             await self._take_events(response, stream)
+                listens.set()
                 barren = 0 if stream.brought else barren + 1
                 await trio.sleep(_pause(stream, barren))
                 stream = stream.again()
@@ -570,6 +589,11 @@ class HttpTransport(Transport):
             if not resumed or barren > _RESUMPTIONS:
                 raise Lost("its stream ended without it, and could not be resumed")
 
+    async def _is_forgotten(self, session: Session) -> bool:
+        """Whether it knows the session so little that it does not even answer a ping in it."""
+        self._questions += 1
+        return not await self._ask(outgoing(encode_request(f"transport-{self._questions}", "ping", {})), session)
+
     async def _renewed(self, over: Session) -> bool:
         """Whether there is another session than the one that is over; one task begins it for all that ask."""
         async with self._renewing:
@@ -577,6 +601,7 @@ class HttpTransport(Transport):
                 again = outgoing(self._greeting.line)
                 if await self._ask(again, None) and self._session is not over:
                     await self._ask(outgoing(encode_notification("notifications/initialized")), self._session)
+                    await self._until_it_listens()
                     self._on_renewed()
             return self._session is not over
 

@@ -515,8 +515,11 @@ async def test_what_is_no_message_is_refused_to_the_caller():
 # The legacy session
 
 
-def session(first: Script = echo) -> Script:
-    """A legacy server with sessions, numbered from 1; `first` sees every request that is well addressed."""
+def session(first: Script = echo, *, unknown: int = 404) -> Script:
+    """A legacy server with sessions, numbered from 1; `first` sees every request that is well addressed.
+
+    ``unknown`` is the status by which it refuses the others.
+    """
     ids = iter(range(1, 100))
     living: set[str] = set()
 
@@ -527,7 +530,7 @@ def session(first: Script = echo) -> Script:
             version = {"protocolVersion": "2025-06-18"}
             await reply.json(result(asked, **version), headers={"Mcp-Session-Id": id})
         elif asked.headers.get("mcp-session-id") not in living:
-            await reply.json({"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": "gone"}}, 404)
+            await reply.json({"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": "gone"}}, unknown)
         elif asked.method == "POST" and asked.json.get("method") == "forget":
             living.clear()
             await reply.json(result(asked))
@@ -685,6 +688,63 @@ async def test_many_that_meet_a_forgotten_session_begin_one_new_one():
             transport.send_nowait(legacy(id, "ping"))
         assert {(await next_message(transport))["id"] for _ in range(10)} == {*range(2, 12)}
         assert len(server.of("initialize")) == 2
+
+
+async def test_a_session_may_be_forgotten_in_the_words_of_a_bad_request():
+    """So say, against the specification, the many servers that took after an example of the TypeScript SDK."""
+    async with talking(session(unknown=400)) as (transport, server):
+        await greet(transport)
+        await transport.send(legacy(1, "forget"))
+        await transport.receive()
+        await transport.send(legacy(2, "tools/list"))
+        assert await next_message(transport) == result(2)
+        assert [asked.json["method"] for asked in server.asked if asked.method == "POST"][3:] == [
+            "tools/list",
+            "ping",
+            "initialize",
+            "notifications/initialized",
+            "tools/list",
+        ]
+
+
+async def test_a_bad_request_within_a_session_that_is_known_is_one():
+    async def script(asked: Asked, reply: Reply) -> None:
+        await (reply.whole(400) if b"tools/call" in asked.body else echo(asked, reply))
+
+    async with talking(session(script)) as (transport, server):
+        await greet(transport)
+        await transport.send(legacy(1, "tools/call", name="t"))
+        answer = await next_message(transport)
+        assert (answer["id"], answer["error"]["code"]) == (1, 400)
+        assert (len(server.of("tools/call")), len(server.of("initialize"))) == (1, 1)
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["in time", "never"])
+async def test_the_stream_for_what_the_server_asks_is_open_before_it_is_asked_anything(answers):
+    """Else it may drop its questions, and the call that they belong to is never answered."""
+    opened_at = 0.0
+
+    async def script(asked: Asked, reply: Reply) -> None:
+        nonlocal opened_at
+        if asked.method != "GET":
+            await echo(asked, reply)
+            return
+        if answers:
+            await trio.sleep(0.05)
+            opened_at = trio.current_time()
+            await reply.stream()
+        await reply.hung_up()
+
+    async with talking(session(script)) as (transport, server):
+        await greet(transport)
+        start = trio.current_time()
+        await transport.send(legacy(1, "tools/call", name="t"))
+        await transport.receive()
+        assert [asked.method for asked in server.asked].index("GET") == 2
+        if answers:
+            assert start < opened_at < trio.current_time()
+        else:
+            assert trio.current_time() - start < 1
 
 
 async def test_a_session_that_is_forgotten_for_ever_refuses_the_request():
