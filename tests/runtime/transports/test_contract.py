@@ -90,23 +90,15 @@ async def test_a_message_of_eight_mebibytes_passes_whole(kind):
 async def test_a_peer_that_stops_reading_delays_its_senders_alone_and_costs_a_bounded_amount(kind):
     async with talking(kind) as transport:
         await transport.send(kind.request(0, "deaf"))
-        sent = 0
-        with trio.move_on_after(10):
-            while True:
-                for _ in range(1000):  # what the kernel and the peer's own buffers take is not our memory
-                    try:
-                        transport.send_nowait(kind.request(1 + sent, "ignore", "x" * 65536))
-                    except trio.WouldBlock:
-                        break
-                    sent += 1
-                with trio.move_on_after(0.05) as full:
-                    await transport.send(kind.request(1 + sent, "ignore", "x" * 65536))
-                    sent += 1
-                if full.cancelled_caught:
-                    break
-        assert sent * 65536 < 32 * 1024 * 1024
-        with pytest.raises(trio.WouldBlock):
-            transport.send_nowait(kind.request(1 + sent, "ignore", "x" * 65536))
+        sent = blocked = 0
+        while blocked < 5:  # what the kernel and the peer's own buffers take is not our memory
+            try:
+                transport.send_nowait(kind.request(1 + sent, "ignore", "x" * 65536))
+                sent, blocked = sent + 1, 0
+            except trio.WouldBlock:
+                blocked += 1
+                await trio.sleep(0.02)
+        assert 0 < sent < 512
         async with trio.open_nursery() as nursery:  # and the end wakes who waits
             nursery.start_soon(raises, trio.ClosedResourceError, transport.send, kind.request(-2, text="x" * 65536))
             nursery.start_soon(raises, trio.ClosedResourceError, transport.receive)
