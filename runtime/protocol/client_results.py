@@ -61,9 +61,12 @@ def plainly_complete(line: bytes) -> bool:
 
     The words ``"resultType":"complete"`` with bare quotes stand for themselves wherever they are: inside of a JSON
     string the quotes were escaped. So if nothing else speaks of a result type, the result's own is that, or absent.
+    Both ways to write them are known: compact, and with the space that Python's own encoder puts there.
     """
     mentions = line.count(b"resultType")
-    return mentions == 0 or (mentions == 1 and line.find(b'"resultType":"complete"') >= 0)
+    return mentions == 0 or (
+        mentions == 1 and (b'"resultType":"complete"' in line or b'"resultType": "complete"' in line)
+    )
 
 
 def params_of(line: bytes) -> Mapping[str, Any]:
