@@ -67,7 +67,13 @@ class Calls:
         if not isinstance(tool, str):
             raise ToolNotFound(server, str(tool), tuple(record.tools))
         encoded = _encoded(server, tool, arguments)
-        call = Call(server, "tools/call", tool, {"name": tool, "arguments": encoded}, _checked(progress))
+        call = Call(
+            server,
+            "tools/call",
+            tool,
+            {"name": tool, "arguments": encoded},
+            _checked(progress) if progress is not None else None,
+        )
         ttl = time_to_live(record.spec.cache, tool)
         key = cache_key(encoded) if ttl else None
         answer = await self._carry(record, call, timeout, key)

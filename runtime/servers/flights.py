@@ -44,8 +44,8 @@ class Flights:
 
     conversation: Conversation
     handlers: Handlers
-    _count: Callable[[int], None]  # told how many calls are in flight, whenever that changes
-    _number: int = field(default=0, init=False)
+    count: Callable[[int], None]  # told how many calls are in flight, whenever that changes
+    number: int = field(default=0, init=False)
 
     def launch(
         self, call: Call, send: Callable[[Call, Flight], RequestId], defer: Callable[[Callable[[], object]], Reply]
@@ -54,13 +54,23 @@ class Flights:
         flight = Flight(call, self)
         flight.id = send(call, flight)
         flight.reply = defer(flight.forsake)
-        self._number += 1
-        self._count(self._number)
+        self.number += 1
+        self.count(self.number)
 
     def landed(self) -> None:
         """One call less."""
-        self._number -= 1
-        self._count(self._number)
+        self.number -= 1
+        self.count(self.number)
+
+
+@final
+@define(eq=False, repr=False)
+class _Aside:
+    """What is done for a call between two requests of it: the answers of a round, or following a task."""
+
+    rounds: int = 0  # so many of them, with this one
+    task_id: str | None = None
+    scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
 
 @final
@@ -76,14 +86,14 @@ class Flight(Pending):
     _flights: Flights
     id: RequestId = field(init=False)  # of the request that was sent last
     reply: Reply = field(init=False)
-    _aside: trio.CancelScope | None = field(default=None, init=False)
-    _task_id: str | None = field(default=None, init=False)
-    _rounds: int = field(default=0, init=False)
+    _aside: _Aside | None = field(default=None, init=False)  # once it has been
 
     # -- how it ends
 
     def settle(self, result: Raw) -> None:
-        self._flights.landed()
+        flights = self._flights
+        flights.number = number = flights.number - 1  # as `landed` does, without the call
+        flights.count(number)
         self.reply.settle(result)
 
     def fail(self, error: JsonRpcError) -> None:
@@ -115,7 +125,7 @@ class Flight(Pending):
     def interrupt(self, failure: ServerFailed | None) -> None:
         """It was sent, and nobody knows what became of it (S4)."""
         if self._aside is not None:
-            self._aside.cancel()
+            self._aside.scope.cancel()
         error = CallInterrupted(self.call.server, self.call.name, Sent.UNKNOWN, verb=self.call.verb)
         error.__cause__ = failure
         self._fall(error)
@@ -123,9 +133,9 @@ class Flight(Pending):
     def forsake(self) -> None:
         """Its caller has gone: tell the server."""
         if self._aside is not None:
-            self._aside.cancel()
-        if self._task_id is not None:
-            self._flights.conversation.tell("tasks/cancel", {"taskId": self._task_id})
+            self._aside.scope.cancel()
+            if self._aside.task_id is not None:
+                self._flights.conversation.tell("tasks/cancel", {"taskId": self._aside.task_id})
         self._flights.conversation.forget(self.id)
         self._flights.landed()
 
@@ -145,26 +155,23 @@ class Flight(Pending):
             self.reply.fail(error)
 
     def asked_back(self, requests: Mapping[str, InputRequest]) -> None:
-        self._rounds += 1
-        self._step_aside(self._answer_back, requests)
+        rounds = 1 if self._aside is None else self._aside.rounds + 1
+        self._step_aside(_Aside(rounds), self._answer_back, requests)
 
     def became_task(self, task_id: str, interval: float | None) -> None:
-        self._task_id = task_id
-        self._step_aside(self._follow, task_id, interval)
+        self._step_aside(_Aside(task_id=task_id), self._follow, interval)
 
-    def _step_aside(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
-        self._aside = trio.CancelScope()
-        self._flights.conversation.nursery.start_soon(self._go_aside, self._aside, work, args)
+    def _step_aside(self, aside: _Aside, work: Callable[..., Awaitable[None]], *args: Any) -> None:
+        self._aside = aside
+        self._flights.conversation.nursery.start_soon(self._go_aside, aside, work, args)
 
-    async def _go_aside(
-        self, scope: trio.CancelScope, work: Callable[..., Awaitable[None]], args: tuple[Any, ...]
-    ) -> None:
-        with scope:
+    async def _go_aside(self, aside: _Aside, work: Callable[..., Awaitable[None]], args: tuple[Any, ...]) -> None:
+        with aside.scope:
             try:
-                await work(*args)
+                await work(aside, *args)
             except (Unanswered, Refused, TaskFailed) as error:
                 # Who has been told of an end meanwhile, is not told again.
-                if not scope.cancel_called:
+                if not aside.scope.cancel_called:
                     self._give_up(error)
 
     def _give_up(self, error: Unanswered | Refused | TaskFailed) -> None:
@@ -177,27 +184,26 @@ class Flight(Pending):
             told.__cause__ = error.__cause__
             self._fall(told)
 
-    async def _answer_back(self, requests: Mapping[str, InputRequest]) -> None:
-        if self._rounds > ROUNDS:
+    async def _answer_back(self, aside: _Aside, requests: Mapping[str, InputRequest]) -> None:
+        if aside.rounds > ROUNDS:
             raise Refused(f"it has asked back more than {ROUNDS} times", None)
         if not requests:
-            await trio.sleep(min(PAUSE * 2**self._rounds, LONGEST_PAUSE))
+            await trio.sleep(min(PAUSE * 2**aside.rounds, LONGEST_PAUSE))
         responses = await self._flights.handlers.gather(self.call.server, requests)
         await trio.lowlevel.checkpoint_if_cancelled()
         conversation = self._flights.conversation
         self.id, line = conversation.retry(self.id, responses, self)
         await conversation.send(line)
 
-    async def _follow(self, task_id: str, interval: float | None) -> None:
+    async def _follow(self, aside: _Aside, interval: float | None) -> None:
         from runtime.servers.tasks import result_of
 
         def gather(requests: Mapping[str, InputRequest]) -> Awaitable[Mapping[str, Any]]:
             return self._flights.handlers.gather(self.call.server, requests)
 
         conversation = self._flights.conversation
-        result = await result_of(task_id, interval, conversation.ask, gather)
-        assert self._aside is not None
-        if not self._aside.cancel_called:
-            self._task_id = None
+        assert aside.task_id is not None
+        result = await result_of(aside.task_id, interval, conversation.ask, gather)
+        if not aside.scope.cancel_called:
             conversation.forget(self.id)
             self.settle(result)
