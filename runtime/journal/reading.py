@@ -1,0 +1,67 @@
+"""What can be read from a journal: by the runtime that writes it, and by whoever comes when none is running."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from runtime.journal.coding import decoded
+from runtime.journal.records import Entry, Host, Service
+from runtime.journal.schema import check
+from runtime.journal.store import StoreFailed
+
+PATIENCE = 1.0  # seconds that a locked database is waited for
+
+_HISTORY = """
+SELECT at, host, number, server, name, told, fields FROM events
+WHERE at >= :since AND (:server IS NULL OR server = :server) ORDER BY at DESC, number DESC LIMIT :limit
+"""
+_HOSTS = "SELECT id, pid, lock, source, opened, closed, lost FROM hosts ORDER BY opened DESC LIMIT ?"
+_SERVICES = """
+SELECT server, state, pid, endpoint, restarts, incarnation, start_up_ms, host, updated FROM services
+WHERE host = ? ORDER BY server
+"""
+
+
+def history(path: Path, server: str | None, limit: int, since: float) -> Sequence[Entry]:
+    """Return events, newest first: of one server or all, not older than ``since``. Raises `StoreFailed`."""
+    asked = {"server": server, "limit": limit, "since": since}
+    sql = _HISTORY if server is None else _HISTORY.replace(":server IS NULL OR ", "")  # else no index would serve
+    with _reading(path) as database:
+        return [_entry(*row) for row in database.execute(sql, asked)]
+
+
+def hosts(path: Path, limit: int = 100) -> Sequence[Host]:
+    """Return the hosts that have written, the last opened first. Raises `StoreFailed`.
+
+    Whether one that is not closed lives is to be asked of its lock.
+    """
+    with _reading(path) as database:
+        return [_host(*row) for row in database.execute(_HOSTS, (limit,))]
+
+
+def services(path: Path, host: str) -> Sequence[Service]:
+    """Return the servers of a host as they were last seen. Raises `StoreFailed`."""
+    with _reading(path) as database:
+        return [Service(*row) for row in database.execute(_SERVICES, (host,))]
+
+
+def _host(id: str, pid: int, lock: str, source: str, opened: float, closed: float | None, lost: int) -> Host:
+    return Host(id, pid, lock, source, opened, closed, bool(lost))
+
+
+def _entry(at: float, host: str, number: int, server: str, name: str, told: str, fields: str | None) -> Entry:
+    return Entry(at, host, number, server, name, told, decoded(name, fields))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a connection of its own: it neither waits for who writes nor holds them up."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as database:
+            check(database)
+            yield database
+    except sqlite3.Error as error:
+        raise StoreFailed(f"{path} cannot be read: {error}") from error
