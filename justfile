@@ -38,7 +38,7 @@ soak:
 
 # Install the foreign servers, then test against them
 interop *ARGS:
-    tests/interop/install.sh && GREENROOM_REQUIRE_PEERS=1 .venv/bin/pytest tests/interop {{ ARGS }}
+    tests/interop/install.sh && GREENROOM_REQUIRE_PEERS=1 .venv/bin/pytest tests/interop -n 2 {{ ARGS }}
 
 # Ask every foreign server everything, and write down what comes of it: docs/interop.md
 matrix *ARGS:

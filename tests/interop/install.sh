@@ -13,5 +13,6 @@ for list in requirements/*.txt; do
   "$uv" pip sync -q --system-certs --compile-bytecode --python "$venv/bin/python" "$list"
 done
 
+../conformance/install.sh # whose Node.js all others run on
 # npm's own record of what it installed is newer than the lock file that it was made from.
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --loglevel=error

@@ -171,6 +171,17 @@ async def read(visit: Visit) -> str:
     raise AssertionError("it has a resource of any name")
 
 
+async def subscribe(visit: Visit) -> str:
+    """What changes a resource is heard of by who has subscribed to it."""
+    known = visit.peer.questions.change
+    if known is None:
+        return NOT_OFFERED
+    async with visit.host.subscribe(visit.peer.name, known.answer) as changes:
+        await visit.text(known.question)
+        assert (await changes.receive()).uri == known.answer
+    return YES
+
+
 async def prompt(visit: Visit) -> str:
     known = visit.peer.questions.prompt
     if known is None:
@@ -191,7 +202,7 @@ async def completion(visit: Visit) -> str:
 
 async def stop(visit: Visit) -> str:
     await visit.host.stop(visit.peer.name)
-    if visit.peer.over != "stdio":
+    if visit.peer.over != "stdio" and not visit.peer.owned:
         return NOT_OFFERED
     assert marked(MARK, visit.mark) == {}
     return "no process left"
@@ -205,11 +216,12 @@ COLUMNS: dict[str, Cell] = {
     "A call": call,
     "A wrong one": wrong,
     "Progress": progress,
-    "Cancel": cancel,
     "Elicitation": elicitation,
     "Sampling": sampling,
     "Roots": roots,
+    "Cancel": cancel,
     "Read": read,
+    "Subscribe": subscribe,
     "Prompt": prompt,
     "Completion": completion,
     "Stop": stop,
@@ -296,21 +308,38 @@ HEAD = """\
 
 What our client and the servers of others do with each other: each was asked everything below, through `open_runtime`,
 and the table is what came of it. `python -m tests.interop.matrix` asks them all again and writes this page; the tests
-do the same and fail where a word of it would change. What a cell leaves empty the server does not offer.
+do the same and fail where a word of it would change.
 
 """
+FOOT = """
+An empty cell: the server does not offer it. The configuration says where a server is and, in the rows that are legacy
+though the server is not, its era; all else was found out.
+
+- **Resources**: listed ones + templates. **Read** reads one of each, then one that there is not.
+- **A wrong one** is a call that the server refuses, then one of a tool that it lacks; it must not cost a restart.
+- **Elicitation**, **Sampling**, **Roots**: a call that needs an answer of ours, once alone and then three at a time.
+- **Cancel**: a call without end that its caller gives up. `told`: the server says that its tool was cancelled.
+- **Stop**: no process that the server was started with, or has started, is left while the host goes on.
+- The servers called mcp and fastmcp are small ones of ours on those SDKs: `tests/interop/servers`.
+- supergateway stands before server-everything. Over WebSocket it renames the ids of our answers, so that none arrives;
+  over Streamable HTTP nothing that a server asks comes through any more once a call was cancelled. Neither is tried.
+"""
+
+
+def reached_by(peer: Peer) -> str:
+    return TRANSPORTS[peer.over] + (", started by us" if peer.owned else "")
 
 
 def table(rows: list[Row]) -> str:
     """Return the rows in Markdown."""
     lines = [("Server", "Reached by", *COLUMNS), ("---",) * (len(COLUMNS) + 2)]
-    lines += [(row.peer.software, TRANSPORTS[row.peer.over], *row.cells.values()) for row in rows]
+    lines += [(row.peer.software, reached_by(row.peer), *row.cells.values()) for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def page(rows: list[Row]) -> str:
     """Return docs/interop.md."""
-    return HEAD + table(rows)
+    return HEAD + table(rows) + FOOT
 
 
 def ask(names: Iterable[str]) -> list[Row]:

@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 HERE = Path(__file__).parent
 PEERS = HERE.parents[1] / ".peers"
 NODE = HERE / "node_modules" / ".bin"
+NODE_JS = HERE.parent / "conformance" / "node_modules" / ".bin"  # one that is new enough for all of them
 PACKAGES = json.loads((HERE / "package.json").read_text())["dependencies"]
 MARK = "GREENROOM_INTEROP_TEST"
 
@@ -53,6 +54,7 @@ class Questions:
     roots: Ask | None = None
     resource: Known | None = None
     template: Known | None = None  # a resource that no list names
+    change: Known | None = None  # a call, and the resource that it changes
     prompt: Known | None = None
     completion: Known | None = None  # (prompt, argument, what is typed so far)
 
@@ -61,8 +63,8 @@ class Questions:
 class Peer:
     """A foreign server, and one way to reach it.
 
-    One that is not reached over stdio is started apart, with a free port in ``PORT`` and for each ``{port}`` of its
-    ``argv``, and listens there.
+    One that is not reached over stdio listens at the port that it is told in ``PORT``, and for each ``{port}`` of its
+    ``argv``. It is started apart, unless it is owned.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Peer:
     argv: tuple[str, ...]
     over: Over = "stdio"
     path: str = ""  # of the url
+    owned: bool = False  # though it is reached by its url, the host starts it
     keys: Mapping[str, Any] = {}  # of its configuration, beside those that say how it is reached
     questions: Questions
 
@@ -95,6 +98,7 @@ def peers(place: Path, page: str = "") -> dict[str, Peer]:
         prompt=Known(Ask("recite", {"poem": "ode"}), "Recite ode."),
         completion=Known(("recite", "poem", "od"), "ode odyssey"),
     )
+    modern = evolve(sdk, change=Known(Ask("touch"), "note://static"))
     everything = Questions(
         call=Known(Ask("get-sum", {"a": 2, "b": 3}), "is 5"),
         wrong=Ask("get-sum", {"a": "two", "b": 3}),
@@ -108,10 +112,12 @@ def peers(place: Path, page: str = "") -> dict[str, Peer]:
         prompt=Known(Ask("args-prompt", {"city": "Oslo"}), "Oslo"),
         completion=Known(("completable-prompt", "department", "E"), "Engineering"),
     )
+    ada = {"name": "Ada", "entityType": "person", "observations": []}
     memory = Questions(
         call=Known(Ask("read_graph"), "entities"),
         wrong=Ask("open_nodes", {"names": 5}),
         resource=Known("memory://knowledge-graph", "entities"),
+        change=Known(Ask("create_entities", {"entities": [ada]}), "memory://knowledge-graph"),
     )
     files = Questions(
         call=Known(Ask("read_text_file", {"path": str(place / "note.txt")}), "left by the test"),
@@ -135,9 +141,11 @@ def peers(place: Path, page: str = "") -> dict[str, Peer]:
         wrong=Ask("fetch", {"url": page, "max_length": 0}),
         prompt=Known(Ask("fetch", {"url": page}), "left by the test"),
     )
+    mute = evolve(everything, elicits=None, samples=None, roots=None)
     fastmcp = evolve(sdk, samples=None, roots=None)
     remembers = {"env": {"MEMORY_FILE_PATH": str(place / "memory.jsonl")}}
     legacy = {"era": "legacy"}
+    ours = {"over": "http", "path": "/mcp", "owned": True}
     each = (
         _node("everything", everything),
         _node("filesystem", files, str(place)),
@@ -146,22 +154,24 @@ def peers(place: Path, page: str = "") -> dict[str, Peer]:
         _tool("time", time),
         _tool("git", git, "--repository", str(place)),
         _tool("fetch", fetch, "--ignore-robots-txt", "--allow-private-ips"),
-        _python("mcp2", "mcp", sdk),
+        _python("mcp2", "mcp", modern),
         _python("mcp2", "mcp", sdk, name="mcp2-legacy", keys=legacy),
         _python("mcp1", "mcp", sdk),
         _python("fastmcp4", "fastmcp", fastmcp),
         _python("fastmcp4", "fastmcp", fastmcp, name="fastmcp4-legacy", keys=legacy),
         _node("everything", everything, "streamableHttp", name="everything-http", over="http", path="/mcp"),
         _node("everything", everything, "sse", name="everything-sse", over="sse", path="/sse"),
-        _python("mcp2", "mcp", sdk, "http", name="mcp2-http", over="http", path="/mcp"),
+        _python("mcp2", "mcp", modern, "http", name="mcp2-http", over="http", path="/mcp"),
         _python("mcp2", "mcp", sdk, "http", name="mcp2-http-legacy", over="http", path="/mcp", keys=legacy),
         _python("mcp1", "mcp", sdk, "http", name="mcp1-http", over="http", path="/mcp"),
         _python("mcp1", "mcp", sdk, "sse", name="mcp1-sse", over="sse", path="/sse"),
         _python("mcp1", "mcp", sdk, "ws", name="mcp1-ws", over="ws", path="/ws"),
         _python("fastmcp4", "fastmcp", fastmcp, "http", name="fastmcp4-http", over="http", path="/mcp"),
+        _node("everything", everything, "streamableHttp", name="everything-owned", **ours),
+        _python("mcp2", "mcp", modern, "http", name="mcp2-owned", **ours),
         _bridge("http", everything, "--outputTransport", "streamableHttp", "--stateful", path="/mcp"),
         _bridge("sse", everything, "--outputTransport", "sse", path="/sse"),
-        _bridge("ws", everything, "--outputTransport", "ws", path="/message"),
+        _bridge("ws", mute, "--outputTransport", "ws", path="/message"),
     )
     return {peer.name: peer for peer in each}
 
@@ -198,7 +208,7 @@ def _pinned(requirements: str, package: str) -> str:
     return next(line for line in lines if line.startswith(f"{package}==")).replace("==", " ")
 
 
-NAMES = tuple(peer.name for peer in peers(Path()).values() if peer.over == "stdio")
+NAMES = tuple(peers(Path()))
 
 
 def furnish(place: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import trio
 
-from .peers import MARK, Peer
+from .peers import MARK, NODE_JS, Peer
 
 START = 60  # seconds; a peer that imports half the world takes ten on a busy machine
 
@@ -22,29 +22,56 @@ async def reached(peer: Peer, mark: str) -> AsyncIterator[dict[str, Any]]:
 
     Each process that takes part carries the mark in its environment.
     """
-    env = {**peer.keys.get("env", {}), MARK: mark}
     if peer.over == "stdio":
-        yield {"command": peer.argv[0], "args": list(peer.argv[1:])} | peer.keys | {"env": env}
-        return
-    port = _free_port()
+        yield commanded(peer, mark)
+    elif peer.owned:
+        owned = commanded(peer, mark) | {"url": url(peer, "{port}")}
+        yield owned | {"env": owned["env"] | {"PORT": "{port}"}}
+    else:
+        port = free_port()
+        async with serving(peer, mark, port):
+            yield {"url": url(peer, port)} | peer.keys
+
+
+def commanded(peer: Peer, mark: str) -> dict[str, Any]:
+    """Return the configuration of a peer that is reached over stdio."""
+    env = {**peer.keys.get("env", {}), **_environment(mark)}
+    return {"command": peer.argv[0], "args": list(peer.argv[1:])} | peer.keys | {"env": env}
+
+
+def _environment(mark: str) -> dict[str, str]:
+    return {MARK: mark, "PATH": f"{NODE_JS}{os.pathsep}{os.environ['PATH']}"}
+
+
+@asynccontextmanager
+async def serving(peer: Peer, mark: str, port: int) -> AsyncIterator[None]:
+    """Have a peer listen at a port; at the end of the block it is killed."""
     argv = [word.replace("{port}", str(port)) for word in peer.argv]
     process = await trio.lowlevel.open_process(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env=os.environ | env | {"PORT": str(port)}, start_new_session=True,
-    )  # fmt: skip
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | _environment(mark) | {"PORT": str(port)},
+        start_new_session=True,
+    )
     try:
         with trio.fail_after(START):
             await _listening(port)
-        scheme = "ws" if peer.over == "ws" else "http"
-        yield {"url": f"{scheme}://127.0.0.1:{port}{peer.path}", "type": peer.over} | peer.keys
+        yield
     finally:
         os.killpg(process.pid, 9)
         with trio.CancelScope(shield=True):
             await process.wait()
 
 
-def _free_port() -> int:
-    """Return a port that nobody listens at, and that no connection is given of itself."""
+def url(peer: Peer, port: int | str) -> str:
+    """Return the url of a peer that listens at a port."""
+    return f"{'ws' if peer.over == 'ws' else 'http'}://127.0.0.1:{port}{peer.path}"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 

@@ -10,16 +10,14 @@ from trio.testing import wait_all_tasks_blocked
 
 import runtime
 
-from .peers import MARK, Ask, Peer
+from .peers import Ask, Peer
+from .reach import commanded
 
 PATIENCE = 60  # seconds; a peer that imports half the world takes ten on a busy machine
 
 
-def opened(*peers: Peer):
-    servers = {
-        peer.name: {"command": peer.argv[0], "args": list(peer.argv[1:]), "inherit_env": [MARK]} | peer.keys
-        for peer in peers
-    }
+def opened(mark: str, *peers: Peer):
+    servers = {peer.name: commanded(peer, mark) for peer in peers}
     return runtime.open_runtime({"mcpServers": servers, "journal": False})
 
 
@@ -29,7 +27,7 @@ async def text(host: runtime.Runtime, peer: Peer, ask: Ask) -> str:
     return result.content[0].text
 
 
-async def test_killed_in_mid_call_it_comes_back_and_answers_the_next_one(peer):
+async def test_killed_in_mid_call_it_comes_back_and_answers_the_next_one(peer, mark):
     call, answer = peer.questions.call.question, peer.questions.call.answer
 
     async def interrupted() -> None:
@@ -38,7 +36,7 @@ async def test_killed_in_mid_call_it_comes_back_and_answers_the_next_one(peer):
         assert broken.value.server == peer.name
 
     with trio.fail_after(PATIENCE):
-        async with opened(peer) as host:
+        async with opened(mark, peer) as host:
             pid = host.status(peer.name)[peer.name].pid
             os.kill(pid, signal.SIGSTOP)  # so that it can take the call and not answer it
             async with trio.open_nursery() as nursery:
@@ -52,11 +50,11 @@ async def test_killed_in_mid_call_it_comes_back_and_answers_the_next_one(peer):
             assert status.pid != pid
 
 
-async def test_a_fleet_of_them_outlives_the_death_of_any_one(deadly):
+async def test_a_fleet_of_them_outlives_the_death_of_any_one(deadly, mark):
     chance = random.Random(5)
     for _ in range(3):
         with trio.fail_after(PATIENCE):
-            async with opened(*deadly) as host:
+            async with opened(mark, *deadly) as host:
                 for peer in deadly:
                     assert peer.questions.call.answer in await text(host, peer, peer.questions.call.question)
                 victim = chance.choice(deadly)
