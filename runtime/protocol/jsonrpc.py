@@ -9,8 +9,9 @@ A ``Raw`` that came out of a line holds that line in memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from attrs import field, frozen
@@ -36,6 +37,8 @@ __all__ = [
     "encode_request",
     "encode_response",
 ]
+
+T = TypeVar("T")
 
 RequestId: TypeAlias = int | str
 Body: TypeAlias = Mapping[str, Any] | Raw
@@ -105,20 +108,34 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 # What msgspec raises on bytes from outside: also for broken UTF-8 and for nesting past its bound.
 MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
+# Any escape of a JSON string: a whole surrogate pair, half of one (the group), or another.
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2})|.)")
+
 
 def read_envelope(line: bytes) -> Envelope:
     """Decode and check what all four kinds of message share.
 
+    Half a surrogate pair reads as U+FFFD: JSON's grammar allows it (RFC 8259, section 8.2), and it is what a peer in
+    JavaScript writes of a text that it cut in the middle of an emoji. Nobody is to wait in vain for that.
+
     Raises:
         InvalidMessage: ``line`` is not JSON, not one object, or not JSON-RPC 2.0.
     """
-    try:
-        envelope = _decode_envelope(line)
-    except MALFORMED as error:
-        raise InvalidMessage(str(error), excerpt(line)) from None
+    envelope = _read(_decode_envelope, line)
     if envelope.jsonrpc != "2.0":
         raise InvalidMessage("'jsonrpc' is not \"2.0\"", excerpt(line))
     return envelope
+
+
+def _read(decode: Callable[[bytes], T], line: bytes) -> T:
+    try:
+        return decode(line)
+    except MALFORMED as error:
+        whole = _ESCAPE.sub(lambda found: found[0] if found[1] is None else rb"\ufffd", line)
+        try:
+            return decode(whole)
+        except MALFORMED:
+            raise InvalidMessage(str(error), excerpt(line)) from None
 
 
 def read_error(raw: Raw, line: bytes) -> JsonRpcError:
@@ -182,10 +199,7 @@ def decode_batch(line: bytes) -> tuple[Message | InvalidMessage, ...]:
     Raises:
         InvalidMessage: ``line`` is no array, or an empty one.
     """
-    try:
-        members = _decode_batch(line)
-    except MALFORMED as error:
-        raise InvalidMessage(str(error), excerpt(line)) from None
+    members = _read(_decode_batch, line)
     if not members:
         raise InvalidMessage("an empty batch", excerpt(line))
     return tuple([_decode_member(bytes(member)) for member in members])

@@ -130,3 +130,20 @@ def test_what_is_no_message_is_refused_with_its_reason(line, because):
 def test_no_line_raises_anything_else(line):
     with suppress(InvalidMessage):
         decode(line)
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        (rb"cut \ud83d", "cut \ufffd"),
+        (rb"cut \uD83D and more", "cut \ufffd and more"),
+        (rb"\ude00 cut", "\ufffd cut"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (rb"\ud83d\n", "\ufffd\n"),
+        (rb"\\ud83d\ud83d\\", "\\ud83d\ufffd\\"),
+    ],
+)
+def test_half_a_surrogate_pair_spoils_no_message(told, read):
+    message = decode(b'{"jsonrpc":"2.0","id":1,"result":{"text":"%s"}}' % told)
+    assert isinstance(message, Response)
+    assert as_json(message.result) == {"text": read}
