@@ -12,7 +12,7 @@ import runtime
 from runtime.config import RuntimeConfig
 from runtime.console.session import Done, Failed, Interrupted, Left, Session
 from runtime.console.signals import Stop
-from runtime.console.statements import Blocks
+from runtime.console.statements import Blocks, Statement
 from runtime.console.words import prompt_words
 
 
@@ -30,7 +30,7 @@ async def piped(config: RuntimeConfig, stop: Stop) -> int:
 async def _run(session: Session, descriptor: int | None) -> int:
     blocks = Blocks(session.compiler)
     async for statement in _statements(blocks, descriptor):
-        match await session.run(statement):
+        match await session.run(statement, statement.line):
             case Done():
                 sys.stdout.flush()  # whoever feeds us line by line waits for this answer
             case Failed(report):
@@ -43,7 +43,7 @@ async def _run(session: Session, descriptor: int | None) -> int:
     return 0
 
 
-async def _statements(blocks: Blocks, descriptor: int | None) -> AsyncIterator[str]:
+async def _statements(blocks: Blocks, descriptor: int | None) -> AsyncIterator[Statement]:
     """Not through ``sys.stdin``: a thread that still waits in it when the interpreter ends holds its lock."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     while descriptor is not None and (data := await _read(descriptor)):

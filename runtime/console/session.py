@@ -74,8 +74,12 @@ class Session:
     _count: int = field(default=0, init=False)
     _scope: trio.CancelScope | None = field(default=None, init=False)  # of the statement that runs
 
-    async def run(self, text: str) -> Ending:
-        """Run one statement, or several in one text, to its end. Only an outer cancellation leaves as an exception."""
+    async def run(self, text: str, line: int = 1) -> Ending:
+        """Run one statement, or several in one text, to its end. Only an outer cancellation leaves as an exception.
+
+        ``line`` is where it begins in a script, for what it raises to say so.
+        """
+        text = "\n" * (line - 1) + text
         self._count += 1
         self._interrupted = False
         filename = f"{USER_FILE} {self._count}>"

@@ -10,7 +10,7 @@ import codeop
 import enum
 import re
 from types import CodeType
-from typing import final
+from typing import Self, final
 
 from attrs import define, field
 
@@ -94,6 +94,19 @@ def _call(name: str, value: ast.expr) -> ast.expr:
 
 
 @final
+class Statement(str):
+    """A statement, and the line of the script that it begins at."""
+
+    __slots__ = ("line",)
+    line: int
+
+    def __new__(cls, text: str, line: int) -> Self:
+        statement = super().__new__(cls, text)
+        statement.line = line
+        return statement
+
+
+@final
 @define
 class Blocks:
     """Cuts piped text into statements as a script means them: a block goes on over blank lines, and ends at the
@@ -104,17 +117,18 @@ class Blocks:
     _pending: str = field(default="", init=False)
     _ending: Ending = field(default=Ending.CLOSED, init=False)  # of _pending
     _partial: str = field(default="", init=False)  # a line whose end has not come yet
+    _line_number: int = field(default=1, init=False)  # of the first line of _pending
 
-    def feed(self, text: str) -> list[str]:
+    def feed(self, text: str) -> list[Statement]:
         """Take some text, cut anywhere; give the statements that it completed."""
         *lines, self._partial = (self._partial + text).split("\n")
         return [statement for line in lines for statement in self._line(line + "\n")]
 
-    def close(self) -> list[str]:
+    def close(self) -> list[Statement]:
         """Give what is left at the end of the text, complete or not."""
         return (self.feed("\n") if self._partial else []) + self._take()
 
-    def _line(self, line: str) -> list[str]:
+    def _line(self, line: str) -> list[Statement]:
         at_margin = bool(line.strip()) and line[0] not in " \t#"
         ended = at_margin and self._ending is Ending.BLOCK and not _CLAUSE.match(line)
         before = self._take() if ended else []
@@ -122,6 +136,7 @@ class Blocks:
         self._ending = self._compiler.ending(self._pending)
         return before + (self._take() if self._ending is Ending.CLOSED else [])
 
-    def _take(self) -> list[str]:
+    def _take(self) -> list[Statement]:
         text, self._pending, self._ending = self._pending, "", Ending.CLOSED
-        return [text] if text.strip() else []
+        number, self._line_number = self._line_number, self._line_number + text.count("\n")
+        return [Statement(text, number)] if text.strip() else []

@@ -36,7 +36,7 @@ async def talk(session: Session, prompt: Prompt, console: Console) -> int:
                         case Done():
                             pass
                         case Failed(report):
-                            console.print(report, style="red", markup=False, highlight=False, soft_wrap=True)
+                            console.print(report, style="red", markup=False, highlight=False)
                         case Interrupted():
                             console.print("\ninterrupted", style="yellow")  # the terminal wrote ^C
                         case Left(code):

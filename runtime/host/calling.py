@@ -165,7 +165,7 @@ class Calls:
             return None  # a cache that has trouble is no trouble of its user
 
     async def _carry(self, record: Record, call: Call, timeout: float | None, key: str | None = None) -> Raw:
-        seconds = record.spec.timeout if timeout is None else _seconds(timeout)
+        seconds = record.spec.timeout if timeout is None else seconds_of(timeout)
         deadline = trio.current_time() + seconds
         limit = self.deadlines.limit(deadline)
         try:
@@ -225,7 +225,8 @@ def _text(what: str, value: str) -> str:
     return value
 
 
-def _seconds(timeout: object) -> float:
+def seconds_of(timeout: object) -> float:
+    """Return a timeout as a number. Raises `TypeError` or `ValueError` for what is none."""
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         raise TypeError(f"timeout must be a number of seconds; got {timeout!r:.80}")
     if not timeout >= 0:  # NaN is neither

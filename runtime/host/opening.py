@@ -15,7 +15,7 @@ import actors
 from actors import Strategy
 from runtime.errors import RuntimeFailed, ServersNotReady
 from runtime.host.acting import Acts
-from runtime.host.calling import Calls
+from runtime.host.calling import Calls, seconds_of
 from runtime.host.face import Runtime
 from runtime.host.house import House
 from runtime.host.tree import WINDOW, Tree
@@ -53,8 +53,9 @@ async def open_runtime(
     return the typed result, or raise `Declined`; ``roots`` is a list of paths, or such a function of the name. What is
     not given is not offered to servers.
 
-    Raises `runtime.ConfigError` before anything is started, `ServersNotReady` where a required server is not ready when
-    it should enter, and `RuntimeFailed` out of the block should the root of the tree give up. No process is left.
+    Raises `runtime.ConfigError`, and `TypeError` or `ValueError` for a ``timeout`` that is none, before anything is
+    started; `ServersNotReady` where a required server is not ready when it should enter, and `RuntimeFailed` out of the
+    block should the root of the tree give up. No process is left.
     """
     from runtime.config import load
     from runtime.transports.guard import open_guard
@@ -90,6 +91,7 @@ async def open_over(
     feed: Feed | None = None,
 ) -> AsyncIterator[Runtime]:
     """Do what `open_runtime` does, over links of your own making: to other machines, or to servers made of faults."""
+    patience = inf if timeout is None else seconds_of(timeout)
     house = House(config, feed or Feed())
     handlers = evolve(handlers or Handlers(), failed=partial(_handler_failed, house.feed))
     calls, tree = Calls(house), Tree(house, open_link, handlers)
@@ -101,7 +103,7 @@ async def open_over(
             ) as house.system,
         ):
             try:
-                await _opened(house.records.values(), wait or config.start, timeout)
+                await _opened(house.records.values(), wait or config.start, patience)
                 yield Runtime(house, calls, Acts(house, tree))
             finally:
                 house.close()
@@ -113,10 +115,10 @@ def _handler_failed(feed: Feed, server: str, method: str, error: Exception) -> N
     feed.publish(HandlerFailed(feed.now(), server, method, f"{type(error).__name__}: {error}"))
 
 
-async def _opened(records: Iterable[Record], wait: Wait, timeout: float | None) -> None:
+async def _opened(records: Iterable[Record], wait: Wait, patience: float) -> None:
     """Wait until it is time to enter. Raises `ServersNotReady`."""
     required = [record for record in records if record.spec.required]
-    with trio.move_on_after(inf if timeout is None else timeout):
+    with trio.move_on_after(patience):
         if wait == "settled":
             for record in records:
                 await record.wait(lambda now: now.settled)

@@ -102,3 +102,11 @@ def test_a_signal_stops_the_servers_in_order(running, number, statement):
     running.send_signal(number)
     assert running.wait(10) == 128 + number
     assert gone(pid)
+
+
+def test_a_failure_is_told_with_its_line_in_the_script(greenroom):
+    run = greenroom(text="x = 1\n\n# a note\nfor n in [1]:\n    pass\n\ny = 1 / 0\n")
+    assert run.code == 1
+    assert "line 7" in run.err
+    assert "y = 1 / 0" in run.err
+    assert "ZeroDivisionError" in run.err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import pytest
 import trio
 
@@ -93,3 +95,12 @@ async def test_all_servers_are_stopped_at_once_at_the_end(autojump_clock):
     async with fleet.open():
         before = trio.current_time()
     assert trio.current_time() - before == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize(("timeout", "error"), [("5", TypeError), (-1, ValueError), (nan, ValueError)])
+async def test_a_timeout_that_is_none_is_refused_before_anything_is_started(timeout, error, autojump_clock):
+    fleet = Fleet({"a": good})
+    with pytest.raises(error, match="timeout must be"):
+        async with fleet.open(timeout=timeout):
+            raise AssertionError("it must not open")
+    assert fleet.lives == {}
