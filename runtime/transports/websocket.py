@@ -199,7 +199,9 @@ class WebSocketTransport(Transport):
                 return stream
         except trio.TooSlowError:
             raise _NoConnection("no connection in time") from None
-        except (OSError, trio.BrokenResourceError) as error:
+        except OSError as error:
+            raise _NoConnection(str(error)) from error
+        except trio.BrokenResourceError as error:  # of TLS, which its cause tells more of
             raise _NoConnection(str(error.__cause__ or error)) from error
 
     async def _talk(self, stream: _Stream) -> None:

@@ -116,6 +116,7 @@ async def test_who_cannot_be_reached_is_named_without_what_is_secret(kind):
                     await transport.receive()
             assert f"{host}:{port}/mcp cannot be reached: " in str(failed.value)
             assert "hush" not in str(failed.value) + repr(failed.value)
+            assert "sub-exception" not in str(failed.value)
             nursery.cancel_scope.cancel()
 
 
