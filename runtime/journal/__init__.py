@@ -1,4 +1,4 @@
-"""What happened: events, and who hears of them."""
+"""What happened: events, who hears of them, and where they are written down."""
 
 from runtime.journal.events import (
     Event,
@@ -18,12 +18,20 @@ from runtime.journal.events import (
     ToolsChanged,
 )
 from runtime.journal.feed import Feed, Subscription
+from runtime.journal.own_events import EventsUnwritten, HostsLost, JournalFailed, JournalRestored
+from runtime.journal.records import Entry, Host, Service
 
 __all__ = [
+    "Entry",
     "Event",
     "EventsLost",
+    "EventsUnwritten",
     "Feed",
     "HandlerFailed",
+    "Host",
+    "HostsLost",
+    "JournalFailed",
+    "JournalRestored",
     "ListFlawed",
     "OrphanEnded",
     "PromptsChanged",
@@ -35,6 +43,7 @@ __all__ = [
     "ServerStarting",
     "ServerStep",
     "ServerStopped",
+    "Service",
     "Subscription",
     "ToolsChanged",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import final
 
 import trio
@@ -21,10 +22,12 @@ class Feed:
     """What the rooms publish to and users subscribe at.
 
     ``recent`` are the last events, oldest first, without what servers log: a talkative one would drive out the rest.
+    ``taps`` are called with each event, and neither wait nor fail.
     """
 
     opened_at: float = field(factory=trio.current_time)
     recent: deque[Event] = field(factory=lambda: deque(maxlen=RECENT), init=False)
+    taps: list[Callable[[Event], object]] = field(factory=list, init=False)
     _subscribers: set[Subscription] = field(factory=set, init=False)
 
     def now(self) -> float:
@@ -35,6 +38,8 @@ class Feed:
         """Hand an event to every subscriber."""
         if not isinstance(event, ServerLogged):
             self.recent.append(event)
+        for tap in self.taps:
+            tap(event)
         for subscriber in tuple(self._subscribers):
             subscriber._put(event)
 
