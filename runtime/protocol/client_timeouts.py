@@ -68,7 +68,7 @@ class Timeouts:
     def expired(self, now: float) -> list[RequestId]:
         """The requests whose time is up, in the order of their deadlines; they are forgotten."""
         gone: list[RequestId] = []
-        while self.next <= now:
+        while self._waits and self.next <= now:
             _, _, id, _ = heappop(self._heap)
             del self._waits[id]
             gone.append(id)
