@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .client_events import ElicitationCompleted as ElicitationCompleted
     from .client_events import InputRequest as InputRequest
     from .client_events import InputRequired as InputRequired
-    from .client_events import Invalid as Invalid
     from .client_events import ListChanged as ListChanged
     from .client_events import ListenEnded as ListenEnded
     from .client_events import Logged as Logged
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from .events import CancelRequested as CancelRequested
     from .events import Failed as Failed
     from .events import Ignored as Ignored
+    from .events import Invalid as Invalid
     from .events import Notified as Notified
     from .events import Send as Send
     from .jsonrpc import Body as Body
@@ -86,7 +86,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "client": "ClientConnection",
     "client_events": (
-        "Acknowledged ClientEvent ElicitationCompleted InputRequest InputRequired Invalid ListChanged ListenEnded "
+        "Acknowledged ClientEvent ElicitationCompleted InputRequest InputRequired ListChanged ListenEnded "
         "Logged OpenFailed Opened Progressed ResourceUpdated TaskCreated TaskUpdated TimedOut"
     ),
     "client_paging": "Paging",
@@ -94,7 +94,7 @@ _ROOMS = {
         "HandshakeFailed InvalidMessage LocalProtocolError MissingCapability ProtocolError UnexpectedResultType "
         "UnknownMethod WireError"
     ),
-    "events": "Answered Asked CancelRequested Failed Ignored Notified Send",
+    "events": "Answered Asked CancelRequested Failed Ignored Invalid Notified Send",
     "jsonrpc": (
         "Body ErrorResponse JsonRpcError Message Notification Request RequestId Response decode decode_batch "
         "encode_error encode_notification encode_request encode_response"

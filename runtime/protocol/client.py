@@ -37,7 +37,7 @@ from .client_notifications import READERS
 from .client_results import LISTEN, params_of, plainly_complete, read_result
 from .client_timeouts import Timeouts
 from .errors import InvalidMessage, LocalProtocolError, WireError, excerpt
-from .events import Answered, Asked, CancelRequested, Failed, Ignored, Notified, Send
+from .events import Answered, Asked, CancelRequested, Failed, Ignored, Invalid, Notified, Send
 from .jsonrpc import (
     MALFORMED,
     Body,
@@ -55,10 +55,11 @@ from .jsonrpc import (
     encode_request,
     encode_response,
     read_envelope,
+    split_batch,
 )
 from .messages import ClientCapabilities, Implementation
 from .state import State
-from .versions import CLIENT_CAPABILITIES, TASKS, Era, EraChoice
+from .versions import CLIENT_CAPABILITIES, TASKS, WITH_BATCHES, Era, EraChoice
 from .wire import to_wire
 
 if TYPE_CHECKING:
@@ -68,9 +69,7 @@ __all__ = ["ClientConnection"]
 
 _ROUND = frozenset({"inputResponses", "requestState"})  # what a retry brings along, anew in each round
 _ASKED_AT_ONCE = 128  # requests of a server that may be open; more is a flood, and is refused
-_WITH_BATCHES = "2025-03-26"  # the one revision whose messages may come in arrays
 
-_decode_batch = msgspec.json.Decoder(list[Raw]).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -469,19 +468,33 @@ class ClientConnection:
                 return [self._answered(envelope, line)]
             message = classify(envelope, line)
         except InvalidMessage as error:
-            if self._version == _WITH_BATCHES and (batch := _read_batch(line)):
-                return [event for each in batch for event in self._understand(bytes(each), now)]
-            return [Ignored(error.reason, error.line)]
+            return self._invalid(error, line, now)
         match message:
             case Request():
                 return [self._requested(message)]
             case Notification():
                 return [self._notified(message, line, now)]
             case Response() | ErrorResponse():
-                return self._handshake_answered(message, line)
+                return self._handshake_answered(message, message.id, line)
 
-    def _understand(self, line: bytes, now: float | None) -> list[ClientEvent]:
-        """One element of a batch."""
+    def _invalid(self, error: InvalidMessage, line: bytes, now: float | None) -> list[ClientEvent]:
+        if (id := error.answers) is not None:
+            if self._era is None:
+                return self._handshake_answered(error, id, line)
+            if (sent := self._settle(id)) is not None:
+                return [Invalid(id, WireError(f"answer to {sent.method}", "", error.reason))]
+        if self._version == WITH_BATCHES and line.lstrip()[:1] == b"[":
+            return self._batch(line, now)
+        return [Ignored(error.reason, error.line)]
+
+    def _batch(self, line: bytes, now: float | None) -> list[ClientEvent]:
+        try:
+            members = split_batch(line)
+        except InvalidMessage as error:
+            return [Ignored(error.reason, error.line)]
+        return [event for each in members for event in self._member(each, now)]
+
+    def _member(self, line: bytes, now: float | None) -> list[ClientEvent]:
         return [Ignored("a batch in a batch", excerpt(line))] if line[:1] == b"[" else self.receive(line, now)
 
     def _answered(self, envelope: Envelope, line: bytes) -> ClientEvent:
@@ -518,9 +531,11 @@ class ClientConnection:
             return f"late answer to request {id}"
         return f"answer to {id!r}, which was never asked"
 
-    def _handshake_answered(self, message: Response | ErrorResponse, line: bytes) -> list[ClientEvent]:
-        if not self._handshake.expects(message.id):
-            return [Ignored(self._stray(message.id), excerpt(line))]
+    def _handshake_answered(
+        self, message: Response | ErrorResponse | InvalidMessage, id: RequestId | None, line: bytes
+    ) -> list[ClientEvent]:
+        if not self._handshake.expects(id):
+            return [Ignored(self._stray(id), excerpt(line))]
         events: list[ClientEvent] = [*self._handshake.answered(message)]
         if isinstance(events[-1], Opened):
             self._era, self._version = events[-1].era, events[-1].version
@@ -602,13 +617,6 @@ class ClientConnection:
 
 def _wire(value: Part | Mapping[str, Any]) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else to_wire(value)
-
-
-def _read_batch(line: bytes) -> list[Raw] | None:
-    try:
-        return _decode_batch(line)
-    except MALFORMED:
-        return None
 
 
 def _refuse(id: RequestId, code: int, message: str) -> Send:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Raw
 
-from .errors import HandshakeFailed, WireError
-from .events import Answered, Asked, CancelRequested, Event, Failed, Ignored, Notified, Send
+from .errors import HandshakeFailed
+from .events import Answered, Asked, CancelRequested, Event, Failed, Ignored, Invalid, Notified, Send
 from .jsonrpc import RequestId
 from .versions import Era
 
@@ -24,7 +24,6 @@ __all__ = [
     "ElicitationCompleted",
     "InputRequest",
     "InputRequired",
-    "Invalid",
     "ListChanged",
     "ListenEnded",
     "Logged",
@@ -55,13 +54,6 @@ class OpenFailed(Event, frozen=True):
     """The handshake is over without success; the connection is of no further use."""
 
     error: HandshakeFailed
-
-
-class Invalid(Event, frozen=True):
-    """A request was answered with what is no result of its method; there will be no other answer."""
-
-    id: RequestId
-    error: WireError
 
 
 class InputRequest(Event, frozen=True):

@@ -5,13 +5,15 @@ The rules are in `state`; here they meet the messages.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from attrs import define, field
 from msgspec import Raw
 
 from . import codes
 from .client_envelope import modern_meta
 from .client_events import Opened, OpenFailed
-from .errors import HandshakeFailed, LocalProtocolError, WireError
+from .errors import HandshakeFailed, InvalidMessage, LocalProtocolError, WireError
 from .events import Send
 from .jsonrpc import (
     ErrorResponse,
@@ -27,6 +29,8 @@ from .versions import LEGACY_VERSIONS, MODERN_VERSION, SERVER_INFO, Era, EraChoi
 from .wire import from_wire, to_wire
 
 __all__ = ["Handshake"]
+
+Answer: TypeAlias = Response | ErrorResponse | InvalidMessage
 
 
 @define(eq=False, repr=False)
@@ -73,8 +77,8 @@ class Handshake:
         """
         return self.state is State.PROBING if id is None else type(id) is int and id == self._asked
 
-    def answered(self, message: Response | ErrorResponse) -> list[Send | Opened | OpenFailed]:
-        """What follows from the answer that was expected."""
+    def answered(self, message: Answer) -> list[Send | Opened | OpenFailed]:
+        """What follows from the answer that was expected. One that cannot be read is an error like any other."""
         self._asked = None
         if self.state is State.INITIALIZING:
             return self._initialize_answered(message)
@@ -98,12 +102,14 @@ class Handshake:
         self.next_id += 1
         return encode_request(id, method, params)
 
-    def _discover_answered(self, message: Response | ErrorResponse) -> Send | Opened | OpenFailed:
+    def _discover_answered(self, message: Answer) -> Send | Opened | OpenFailed:
         self._may_be_modern = False
         if isinstance(message, ErrorResponse):
             supported = named_versions(message.error)
             failure = HandshakeFailed("server/discover", "refused", message.error, supported)
             means = probe_error_means(message.error)
+        elif isinstance(message, InvalidMessage):
+            failure, means = HandshakeFailed("server/discover", message.reason), Meaning.LEGACY
         else:
             try:
                 result = from_wire(DiscoverResult, message.result)
@@ -140,13 +146,12 @@ class Handshake:
             result.cache_scope,
         )
 
-    def _initialize_answered(self, message: Response | ErrorResponse) -> list[Send | Opened | OpenFailed]:
+    def _initialize_answered(self, message: Answer) -> list[Send | Opened | OpenFailed]:
         if isinstance(message, ErrorResponse):
             failure = HandshakeFailed("initialize", "refused", message.error, named_versions(message.error))
-            if self._may_be_modern:
-                self._refusal = None if message.error.code in codes.MODERN_ERRORS else failure
-                return [Send(self._discover(Meaning.MODERN_AFTER_ALL))]
-            return [self._refused(failure)]
+            return [self._initialize_failed(failure)]
+        if isinstance(message, InvalidMessage):
+            return [self._initialize_failed(HandshakeFailed("initialize", message.reason))]
         try:
             result = from_wire(InitializeResult, message.result)
         except WireError as error:
@@ -159,6 +164,13 @@ class Handshake:
             Send(encode_notification("notifications/initialized")),
             Opened(Era.LEGACY, version, result.server_info, result.capabilities, result.instructions),
         ]
+
+    def _initialize_failed(self, failure: HandshakeFailed) -> Send | OpenFailed:
+        if not self._may_be_modern:
+            return self._refused(failure)
+        modern = failure.error is not None and failure.error.code in codes.MODERN_ERRORS
+        self._refusal = None if modern else failure
+        return Send(self._discover(Meaning.MODERN_AFTER_ALL))
 
     def _refused(self, error: HandshakeFailed) -> OpenFailed:
         self.state = advance(self.state, Meaning.REFUSED)

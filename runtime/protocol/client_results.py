@@ -13,9 +13,9 @@ from msgspec import Raw, Struct
 
 from .client_asked import declares_extensions, declares_tasks, objection
 from .client_envelope import members_of
-from .client_events import InputRequest, InputRequired, Invalid, ListenEnded, TaskCreated
+from .client_events import InputRequest, InputRequired, ListenEnded, TaskCreated
 from .errors import UnexpectedResultType, WireError
-from .events import Answered
+from .events import Answered, Invalid
 from .jsonrpc import MALFORMED, RequestId
 from .versions import CLIENT_CAPABILITIES
 
@@ -60,10 +60,11 @@ def plainly_complete(line: bytes) -> bool:
     """Whether a line's result is complete as its text alone shows. If not, it must be read to be known.
 
     The words ``"resultType":"complete"`` with bare quotes stand for themselves wherever they are: inside of a JSON
-    string the quotes were escaped. So if nothing else speaks of a result type, the result's own is that, or absent.
+    string the quotes were escaped. So if nothing else speaks of a result type, be it in escapes of ASCII letters,
+    the result's own is that, or absent.
     Both ways to write them are known: compact, and with the space that Python's own encoder puts there.
     """
-    mentions = line.count(b"resultType")
+    mentions = 2 if b"\\u00" in line else line.count(b"resultType")
     return mentions == 0 or (
         mentions == 1 and (b'"resultType":"complete"' in line or b'"resultType": "complete"' in line)
     )

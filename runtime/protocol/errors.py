@@ -50,6 +50,8 @@ class InvalidMessage(ProtocolError):
     reason: str
     line: str
     """The start of the line, printable."""
+    answers: int | str | None = None
+    """The request that this would have been the answer to, where its id can be read: there will be no other."""
 
     def __str__(self) -> str:
         return f"not a JSON-RPC message: {self.reason}: {self.line!r}"

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from .errors import WireError
 from .jsonrpc import JsonRpcError, RequestId
 
-__all__ = ["Answered", "Asked", "CancelRequested", "Event", "Failed", "Ignored", "Notified", "Send"]
+__all__ = ["Answered", "Asked", "CancelRequested", "Event", "Failed", "Ignored", "Invalid", "Notified", "Send"]
 
 
 class Event(msgspec.Struct, frozen=True, repr_omit_defaults=True):
@@ -48,6 +49,13 @@ class Failed(Event, frozen=True):
 
     id: RequestId
     error: JsonRpcError
+
+
+class Invalid(Event, frozen=True):
+    """A request of this side was answered with what is no answer to it; there will be no other."""
+
+    id: RequestId
+    error: WireError
 
 
 class Notified(Event, frozen=True):

@@ -138,8 +138,8 @@ def _read(decode: Callable[[bytes], T], line: bytes) -> T:
             raise InvalidMessage(str(error), excerpt(line)) from None
 
 
-def read_error(raw: Raw, line: bytes) -> JsonRpcError:
-    """The error object of a response.
+def read_error(raw: Raw, line: bytes, id: RequestId | None) -> JsonRpcError:
+    """The error object of the response to a request.
 
     Raises:
         InvalidMessage: it has no integer ``code``, or a ``message`` that is no string.
@@ -147,10 +147,10 @@ def read_error(raw: Raw, line: bytes) -> JsonRpcError:
     try:
         members = _decode_error(raw)
     except MALFORMED as problem:
-        raise InvalidMessage(f"error object: {problem}", excerpt(line)) from None
+        raise InvalidMessage(f"error object: {problem}", excerpt(line), id) from None
     code, message = members.pop("code", None), members.pop("message", "")
     if type(code) is not int or type(message) is not str:
-        raise InvalidMessage("error object: no integer code, or a message that is no string", excerpt(line))
+        raise InvalidMessage("error object: no integer code, or a message that is no string", excerpt(line), id)
     data = members.pop("data") if members.get("data") is not None else None
     return JsonRpcError(code, message, data, members)
 
@@ -169,14 +169,15 @@ def classify(envelope: Envelope, line: bytes) -> Message:
         if id is None:
             raise InvalidMessage("the id of a request is null", excerpt(line))
         return Request(id, envelope.method, params)
+    answers = None if id is UNSET else id
     failed = bool(envelope.error) and envelope.error != _NULL
     if failed and not envelope.result:
-        return ErrorResponse(None if id is UNSET else id, read_error(envelope.error, line))
+        return ErrorResponse(answers, read_error(envelope.error, line, answers))
     if failed or not envelope.result:
-        raise InvalidMessage("not exactly one of 'method', 'result' and 'error'", excerpt(line))
-    if id is None or id is UNSET:
+        raise InvalidMessage("not exactly one of 'method', 'result' and 'error'", excerpt(line), answers)
+    if answers is None:
         raise InvalidMessage("a result without an id", excerpt(line))
-    return Response(id, envelope.result)
+    return Response(answers, envelope.result)
 
 
 def decode(line: bytes) -> Message:
@@ -199,10 +200,19 @@ def decode_batch(line: bytes) -> tuple[Message | InvalidMessage, ...]:
     Raises:
         InvalidMessage: ``line`` is no array, or an empty one.
     """
+    return tuple([_decode_member(member) for member in split_batch(line)])
+
+
+def split_batch(line: bytes) -> list[bytes]:
+    """The members of a batch, none of them read, nor any batch among them taken apart.
+
+    Raises:
+        InvalidMessage: ``line`` is no array, or an empty one.
+    """
     members = _read(_decode_batch, line)
     if not members:
         raise InvalidMessage("an empty batch", excerpt(line))
-    return tuple([_decode_member(bytes(member)) for member in members])
+    return [bytes(member) for member in members]
 
 
 def _decode_member(line: bytes) -> Message | InvalidMessage:

@@ -12,6 +12,7 @@ request that the line belongs to, so that a driver with one stream for each requ
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from math import inf
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
@@ -22,8 +23,8 @@ from msgspec import Raw
 from runtime.value import Value
 
 from . import codes
-from .errors import InvalidMessage, LocalProtocolError, MissingCapability, excerpt
-from .events import Answered, Asked, CancelRequested, Failed, Ignored, Notified, Send
+from .errors import InvalidMessage, LocalProtocolError, MissingCapability, WireError, excerpt
+from .events import Answered, Asked, CancelRequested, Failed, Ignored, Invalid, Notified, Send
 from .jsonrpc import (
     MALFORMED,
     Body,
@@ -39,6 +40,7 @@ from .jsonrpc import (
     encode_notification,
     encode_request,
     encode_response,
+    split_batch,
 )
 from .server_shape import legacy, members, plain
 from .server_state import ERAS, REFUSALS, TRANSITIONS, Met, ServerState, exists, lacks
@@ -52,6 +54,7 @@ from .versions import (
     PROTOCOL_VERSION,
     SERVER_INFO,
     SUBSCRIPTION_ID,
+    WITH_BATCHES,
     Era,
 )
 
@@ -73,7 +76,7 @@ class LevelSet(Value):
     level: str
 
 
-ServerEvent: TypeAlias = Asked | Answered | Failed | CancelRequested | LevelSet | Notified | Send | Ignored
+ServerEvent: TypeAlias = Asked | Answered | Failed | Invalid | CancelRequested | LevelSet | Notified | Send | Ignored
 
 
 @frozen(repr=False)
@@ -99,7 +102,6 @@ _LISTS = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resourc
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
-_decode_batch = msgspec.json.Decoder(list[Raw]).decode
 
 
 @define(eq=False)
@@ -109,7 +111,7 @@ class _Work:
     method: str
     params: Mapping[str, Any]
     meta: Mapping[str, Any]
-    progressed: float | None = None
+    progressed: float = -inf
     # of subscriptions/listen: what it is told; None until it is acknowledged
     honoured: Mapping[str, Any] | None = None
 
@@ -195,11 +197,13 @@ class ServerConnection:
 
     def receive(self, line: bytes) -> list[ServerEvent]:
         """What one line from the client means. Never raises for anything a client can send."""
-        if self._version == "2025-03-26" and line.lstrip().startswith(b"["):
+        if self._version == WITH_BATCHES and line.lstrip().startswith(b"["):
             return self._batch(line)
         try:
             message = decode(line)
         except InvalidMessage as invalid:
+            if (id := invalid.answers) is not None and (method := self._asked.pop(id, None)) is not None:
+                return [Invalid(id, WireError(f"answer to {method}", "", invalid.reason))]
             return [Ignored(invalid.reason, invalid.line)]
         match message:
             case Request():
@@ -284,15 +288,16 @@ class ServerConnection:
     ) -> bytes | None:
         """A progress notification for a request that waits.
 
-        None where its client did not ask for any, and where it would not be progress: the value must increase.
+        None where its client did not ask for any, and where it would not be progress: the value must increase, and
+        JSON has no word for what is not finite.
         """
         work = self._pending.get(id)
         token = None if work is None else _id(work.meta.get("progressToken"))
-        if work is None or token is None or (work.progressed is not None and progress <= work.progressed):
+        if work is None or token is None or not work.progressed < progress < inf:
             return None
         work.progressed = progress
         params: dict[str, Any] = {"progressToken": token, "progress": progress}
-        if total is not None:
+        if total is not None and -inf < total < inf:
             params["total"] = total
         if message is not None:
             params["message"] = message
@@ -397,12 +402,13 @@ class ServerConnection:
     def _batch(self, line: bytes) -> list[ServerEvent]:
         """2025-03-26 alone has them; each of its requests is answered by itself, as soon as it can be."""
         try:
-            parts = _decode_batch(line)
-        except MALFORMED as error:
-            return [Ignored(str(error), excerpt(line))]
-        if not parts:
-            return [Ignored("an empty batch", excerpt(line))]
-        return [event for part in parts for event in self.receive(bytes(part))]
+            members = split_batch(line)
+        except InvalidMessage as error:
+            return [Ignored(error.reason, error.line)]
+        return [event for each in members for event in self._member(each)]
+
+    def _member(self, line: bytes) -> list[ServerEvent]:
+        return [Ignored("a batch in a batch", excerpt(line))] if line[:1] == b"[" else self.receive(line)
 
     def _request(self, request: Request) -> list[ServerEvent]:
         id, method = request.id, request.method

@@ -13,6 +13,7 @@ __all__ = [
     "SERVER_INFO",
     "SUBSCRIPTION_ID",
     "TASKS",
+    "WITH_BATCHES",
     "Era",
     "EraChoice",
 ]
@@ -22,6 +23,9 @@ MODERN_VERSION: Final = "2026-07-28"
 
 LEGACY_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 """The revisions that start with ``initialize``, newest first."""
+
+WITH_BATCHES: Final = "2025-03-26"
+"""The one revision whose messages may come in arrays."""
 
 PROTOCOL_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 CLIENT_INFO: Final = "io.modelcontextprotocol/clientInfo"

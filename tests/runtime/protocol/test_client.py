@@ -465,15 +465,6 @@ def test_an_error_of_null_is_none(opened):
 
 
 @BOTH
-def test_an_answer_that_is_both_or_neither_settles_nothing(opened):
-    connection = opened()
-    id, _ = connection.call_tool("t")
-    for answer in (line(id=id), line(id=id, result={}, error={"code": 1, "message": ""}), line(id=id, error={})):
-        assert isinstance(connection.receive(answer)[0], Ignored)
-    assert id in connection.pending
-
-
-@BOTH
 def test_an_id_keeps_its_type(opened):
     connection = opened()
     id, _ = connection.call_tool("t")
