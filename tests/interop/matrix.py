@@ -281,6 +281,7 @@ async def ask_everything(peer: Peer, place: Path) -> Row:
                                 cells[column] = await cell(visit)
                         except Exception:  # noqa: BLE001 -- whatever it is, it is this cell's, and told in the end
                             troubles[column] = traceback.format_exc(limit=-3)
+            assert marked(MARK, mark) == {}
     except Exception:  # noqa: BLE001
         troubles["on the way"] = traceback.format_exc()
     return Row(peer, cells, troubles)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import trio
@@ -44,8 +45,8 @@ def _environment(mark: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def serving(peer: Peer, mark: str, port: int) -> AsyncIterator[None]:
-    """Have a peer listen at a port; at the end of the block it is killed."""
+async def serving(peer: Peer, mark: str, port: int, end: signal.Signals = signal.SIGTERM) -> AsyncIterator[None]:
+    """Have a peer listen at a port; at the end of the block it is ended by a signal, and killed if it minds not."""
     argv = [word.replace("{port}", str(port)) for word in peer.argv]
     process = await trio.lowlevel.open_process(
         argv,
@@ -60,8 +61,12 @@ async def serving(peer: Peer, mark: str, port: int) -> AsyncIterator[None]:
             await _listening(port)
         yield
     finally:
-        os.killpg(process.pid, 9)
         with trio.CancelScope(shield=True):
+            process.send_signal(end)  # a bridge ends its child
+            with trio.move_on_after(3):
+                await process.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
 

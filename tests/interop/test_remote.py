@@ -1,5 +1,7 @@
 """A foreign server that is reached by its url goes away, and comes back at the same one."""
 
+import signal
+
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -37,14 +39,14 @@ async def test_killed_in_mid_call_and_started_anew_it_is_answered_by_again(remot
     server = {"url": url(remote, port), "start_timeout": START, "backoff": backoff, "window": {"intensity": 1000}}
     with trio.fail_after(2 * START):
         async with trio.open_nursery() as nursery:
-            async with serving(remote, mark, port):
+            async with serving(remote, mark, port, signal.SIGKILL):
                 host = await nursery.start(hosting, {"mcpServers": {remote.name: server}, "journal": False})
                 assert await answered(host, remote)
                 nursery.start_soon(interrupted)
                 while host.status(remote.name)[remote.name].in_flight == 0:  # noqa: ASYNC110
                     await trio.sleep(0.01)
                 await wait_all_tasks_blocked(0.1)
-            async with serving(remote, mark, port):
+            async with serving(remote, mark, port, signal.SIGKILL):
                 while not await answered(host, remote):
                     pass
                 nursery.cancel_scope.cancel()
