@@ -62,7 +62,7 @@ class Guard:
     """Knows the living groups of this host and has a process know them too. No method of it fails or waits."""
 
     host_id: str
-    _locks: Path | None = None
+    _locks: Path | None = None  # until the lock was asked for
     restarts: int = field(default=0, init=False)
     failure: OSError | None = field(default=None, init=False)  # why the last attempt to start one failed
     _lock: HostLock | None = field(default=None, init=False)
@@ -80,12 +80,16 @@ class Guard:
 
     def marker(self, server: str = "", incarnation: int = 0) -> Marker:
         """What a child of this host is to carry; another for each call."""
-        if self._spawns == 0 and self._locks is not None:
-            with suppress(OSError):  # without a lock nobody can tell that we are dead, and what we leave stays
-                self._lock = HostLock.take(self._locks, self.host_id)
         self._spawns += 1
-        lock = "" if self._lock is None else os.fspath(self._lock.path)
-        return Marker(self.host_id, server, incarnation, self._spawns, lock)
+        return Marker(self.host_id, server, incarnation, self._spawns, self.hold())
+
+    def hold(self) -> str:
+        """Takes this host's lock, at the latest for its first child, and gives its path. Empty: it cannot be had."""
+        if self._lock is None and self._locks is not None:
+            locks, self._locks = self._locks, None  # it is tried once
+            with suppress(OSError):  # without a lock nobody can tell that we are dead, and what we leave stays
+                self._lock = HostLock.take(locks, self.host_id)
+        return "" if self._lock is None else os.fspath(self._lock.path)
 
     def prepare(self) -> None:
         """Starts the guard if this is the first need of it. To be said before a child is spawned."""

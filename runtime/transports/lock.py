@@ -7,6 +7,7 @@ another's. A lock that is missing or cannot be looked at therefore says nothing,
 
 import os
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import final
@@ -16,6 +17,7 @@ from attrs import define
 from runtime.state import state_directory
 
 SUFFIX = ".lock"
+_GLANCE = 0.002  # seconds in which who only asks is done
 
 
 def locks_directory() -> Path | None:
@@ -58,7 +60,11 @@ class HostLock:
         except OSError:
             return None
         try:
-            _lock(descriptor)
+            try:
+                _lock(descriptor)
+            except BlockingIOError:  # it may be somebody who only asks whether it is free, see `has_ended`
+                time.sleep(_GLANCE)
+                _lock(descriptor)
             found, named = os.fstat(descriptor), os.stat(path, follow_symlinks=False)
         except OSError:
             os.close(descriptor)
@@ -82,7 +88,33 @@ class HostLock:
         os.close(self._descriptor)
 
 
-def _lock(descriptor: int) -> None:
+def has_ended(lock: str, pid: int) -> bool:
+    """Whether a host has ended that held this lock, or, where it had none (an empty `lock`), was this process.
+
+    Unlike `HostLock.seize` it leaves the lock to others, and takes a missing one for that of a host whose end was seen
+    to. Where nobody can tell, it says no.
+    """
+    if os.name != "posix":
+        return False
+    try:
+        if not lock:
+            os.kill(pid, 0)
+            return False
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    except OSError:
+        return False
+    try:
+        _lock(descriptor, shared=True)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _lock(descriptor: int, *, shared: bool = False) -> None:
     import fcntl  # POSIX, as are child processes of ours
 
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
