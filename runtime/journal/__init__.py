@@ -19,16 +19,13 @@ from runtime.journal.events import (
 )
 from runtime.journal.feed import Feed, Subscription
 from runtime.journal.own_events import EventsUnwritten, HostsLost, JournalFailed, JournalRestored
-from runtime.journal.records import Entry, Host, Service
 
 __all__ = [
-    "Entry",
     "Event",
     "EventsLost",
     "EventsUnwritten",
     "Feed",
     "HandlerFailed",
-    "Host",
     "HostsLost",
     "JournalFailed",
     "JournalRestored",
@@ -43,7 +40,6 @@ __all__ = [
     "ServerStarting",
     "ServerStep",
     "ServerStopped",
-    "Service",
     "Subscription",
     "ToolsChanged",
 ]

@@ -16,8 +16,10 @@ PATIENCE = 1.0  # seconds that a locked database is waited for
 
 _HISTORY = """
 SELECT at, host, number, server, name, told, fields FROM events
-WHERE at >= :since AND (:server IS NULL OR server = :server) ORDER BY at DESC, number DESC LIMIT :limit
+WHERE at >= :since {narrower} ORDER BY at DESC, number DESC LIMIT :limit
 """
+_OF_SERVER = "AND server = :server"
+_OF_SOURCE = "AND host IN (SELECT id FROM hosts WHERE source = :source)"
 _HOSTS = "SELECT id, pid, lock, source, opened, closed, lost FROM hosts ORDER BY opened DESC LIMIT ?"
 _SERVICES = """
 SELECT server, state, pid, endpoint, restarts, incarnation, start_up_ms, host, updated FROM services
@@ -25,12 +27,15 @@ WHERE host = ? ORDER BY server
 """
 
 
-def history(path: Path, server: str | None, limit: int, since: float) -> Sequence[Entry]:
-    """Return events, newest first: of one server or all, not older than ``since``. Raises `StoreFailed`."""
-    asked = {"server": server, "limit": limit, "since": since}
-    sql = _HISTORY if server is None else _HISTORY.replace(":server IS NULL OR ", "")  # else no index would serve
+def history(path: Path, server: str | None, limit: int, since: float, source: str | None = None) -> Sequence[Entry]:
+    """Return events, newest first, not older than ``since``: of one server or all, of one configuration or all.
+
+    Raises `StoreFailed`.
+    """
+    asked = {"server": server, "limit": limit, "since": since, "source": source}
+    narrower = f"{_OF_SERVER if server is not None else ''} {_OF_SOURCE if source is not None else ''}"
     with _reading(path) as database:
-        return [_entry(*row) for row in database.execute(sql, asked)]
+        return [_entry(*row) for row in database.execute(_HISTORY.format(narrower=narrower), asked)]
 
 
 def hosts(path: Path, limit: int = 100) -> Sequence[Host]:

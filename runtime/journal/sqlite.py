@@ -5,29 +5,30 @@ file next. It is not synced to the disk, which would take a hundred times as lon
 commits, never the file.
 
 A connection that failed is dropped, and the next write begins with a new one: nothing is mended in place.
+
+What takes long to import is imported where it is used, which is in a worker thread.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from attrs import define, field
 
-from runtime.journal import reading
 from runtime.journal.coding import encoded, plain
 from runtime.journal.events import Event
 from runtime.journal.records import Entry, Host, Service
-from runtime.journal.schema import prepare
 from runtime.journal.store import Batch, StoreFailed
 
+if TYPE_CHECKING:
+    import sqlite3
+
 FILE = "journal.sqlite3"
-_HOSTS_KEPT = 1000  # of those that are closed
 _DAY = 86400.0
 
 _ENROL = """
@@ -48,12 +49,7 @@ UPDATE services SET state = ?, pid = NULL, updated = ? WHERE host = ? AND state 
 """
 _TOO_OLD = "DELETE FROM events WHERE at < ?"
 _TOO_MANY = "DELETE FROM events WHERE at <= (SELECT at FROM events ORDER BY at DESC LIMIT 1 OFFSET ?)"
-_HOSTS_TOO_OLD = "DELETE FROM hosts WHERE closed < ?"
-_HOSTS_TOO_MANY = """
-DELETE FROM hosts WHERE closed <= (
-    SELECT closed FROM hosts WHERE closed IS NOT NULL ORDER BY closed DESC LIMIT 1 OFFSET ?
-)
-"""
+_NOTHING_LEFT = "DELETE FROM hosts WHERE closed IS NOT NULL AND id NOT IN (SELECT host FROM events)"
 _OF_NOBODY = "DELETE FROM services WHERE host NOT IN (SELECT id FROM hosts)"
 
 
@@ -82,6 +78,11 @@ class SqliteStore:
 
     def open(self) -> tuple[str, ...]:
         """Do what `Store.open` promises."""
+        import sqlite3
+
+        from runtime.journal.reading import PATIENCE
+        from runtime.journal.schema import prepare
+
         with self._failing():
             self._disconnect()
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -91,7 +92,7 @@ class SqliteStore:
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             # Used by one thread at a time, but not always by the same.
             self._connection = sqlite3.connect(
-                self.path, timeout=reading.PATIENCE, isolation_level=None, check_same_thread=False
+                self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
             self._file = os.stat(self.path)
             prepare(self._connection)
@@ -117,7 +118,9 @@ class SqliteStore:
 
     def history(self, server: str | None, limit: int, since: float) -> Sequence[Entry]:
         """Do what `Store.history` promises."""
-        return reading.history(self.path, server, limit, since)
+        from runtime.journal import reading
+
+        return reading.history(self.path, server, limit, since, self.host.source)
 
     def close(self) -> None:
         """Do what `Store.close` promises."""
@@ -149,8 +152,7 @@ class SqliteStore:
         with self._transaction() as database:
             database.execute(_TOO_OLD, (too_old,))
             database.execute(_TOO_MANY, (self.events,))
-            database.execute(_HOSTS_TOO_OLD, (too_old,))
-            database.execute(_HOSTS_TOO_MANY, (_HOSTS_KEPT,))
+            database.execute(_NOTHING_LEFT)
             database.execute(_OF_NOBODY)
         self._unpruned = 0
 
@@ -174,6 +176,8 @@ class SqliteStore:
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
+        import sqlite3
+
         try:
             yield
         except (sqlite3.Error, OSError) as error:
@@ -182,6 +186,8 @@ class SqliteStore:
             raise StoreFailed(f"{self.path}: {told}") from error
 
     def _disconnect(self) -> None:
+        import sqlite3
+
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error), closing(connection):

@@ -58,7 +58,10 @@ class Store(Protocol):
         """
 
     def history(self, server: str | None, limit: int, since: float) -> Sequence[Entry]:
-        """Return events, newest first: of one server or all, not older than ``since``. May run beside the writing."""
+        """Return events of hosts of our configuration, newest first: of one server or all, not older than ``since``.
+
+        May run beside the writing.
+        """
 
     def close(self) -> None:
         """The host is done: say so, and let go of everything. One that is not open has nothing to say."""

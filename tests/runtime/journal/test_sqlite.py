@@ -22,8 +22,8 @@ DAY = 86400.0
 NOW = 1_000 * DAY
 
 
-def host(id: str = "ours", opened: float = NOW) -> Host:
-    return Host(id, 4321, f"/locks/{id}.lock", "mcp.json", opened)
+def host(id: str = "ours", opened: float = NOW, source: str = "mcp.json") -> Host:
+    return Host(id, 4321, f"/locks/{id}.lock", source, opened)
 
 
 Make = Callable[..., SqliteStore]
@@ -178,6 +178,15 @@ def test_of_a_host_that_was_killed_the_rows_are_corrected_and_of_a_living_one_le
     assert {entry.host for entry in store.history(None, 9, 0.0)} == {"dead", "living"}
 
 
+def test_history_is_that_of_its_configuration_over_all_its_hosts(make):
+    for id, source in (("earlier", "mcp.json"), ("other", "other.json"), ("ours", "mcp.json")):
+        store = make(host=host(id, source=source))
+        store.open()
+        store.write(stopped(1))
+    assert {entry.host for entry in store.history(None, 9, 0.0)} == {"earlier", "ours"}
+    assert {entry.host for entry in reading.history(store.path, "files", 9, 0.0)} == {"earlier", "other", "ours"}
+
+
 WRITER = """
 import sys
 from pathlib import Path
@@ -206,7 +215,7 @@ def test_a_host_that_is_killed_while_it_writes_leaves_all_it_had_written_and_no_
             writer.stdout.readline()
         writer.kill()
         last = ([50 * acknowledged] + [int(line) for line in writer.stdout])[-1]
-    store = make(ended=lambda _: True, clock=lambda: 0.0)
+    store = make(ended=lambda _: True, clock=lambda: 0.0, host=host(source=""))
     assert store.open() == ("killed",)
     assert asked(store, "PRAGMA integrity_check") == [("ok",)]
     entries = store.history(None, 1_000_000, 0.0)
