@@ -14,7 +14,7 @@ import trio
 
 import runtime
 from runtime import CallInterrupted, CallRefused, NotAuthorized, Sent, ServerError, State
-from runtime.journal import ServerStep
+from runtime.journal import ServerReady, ServerStep
 from runtime.protocol import Era
 from tests.http_server import Asked, Dies, Reply, open_http_server
 
@@ -125,8 +125,7 @@ async def test_what_fails_on_the_way_costs_one_call():
         modern.status, modern.results["tools/call"] = 200, answer
         assert (await host.call("far", "echo")).text == "well"
         assert host.status()["far"].restarts == 0
-        server.stop()
-        await server.until(lambda: not server.connections)
+        await server.stop()
         with pytest.raises(CallRefused) as refused:
             await host.call("far", "echo")
         assert refused.value.sent is Sent.NOT_SENT
@@ -172,10 +171,12 @@ async def test_its_port_stays_over_restarts_and_its_last_words_are_kept_without_
     def port(host: runtime.Runtime) -> list[str]:
         return [e.said.split()[1] for e in host.recent_events() if isinstance(e, ServerStep) and "is free" in e.said]
 
-    async with opened(owned()) as host:
+    async with opened(owned()) as host, host.events() as events:
         with pytest.raises(CallInterrupted) as interrupted:
             await host.call("far", "die")
         assert interrupted.value.sent is Sent.UNKNOWN
+        while not isinstance(await events.receive(), ServerReady):
+            pass
         await host.call("far", "echo")
         error = host.status()["far"].last_error
         assert "ended with exit code 3" in str(error)
