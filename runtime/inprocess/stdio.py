@@ -75,6 +75,8 @@ class _End:
                 return os.read(self.fd, CHUNK)
             except BlockingIOError:
                 continue  # somebody else read it
+            except ConnectionResetError:  # a socket whose peer has gone and left unread what it was sent
+                return b""
 
     async def write_all(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -172,7 +174,7 @@ class OwnStdio(Transport):
             self._outgoing.clear()
             try:
                 await self._sink.write_all(data)
-            except BrokenPipeError:
+            except (BrokenPipeError, ConnectionResetError):
                 self._broken = True
                 self._room.unpark_all()
                 return

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -188,3 +189,20 @@ async def send_and_close(process: Any, data: bytes) -> None:
 def repository(monkeypatch: pytest.MonkeyPatch) -> None:
     """The children import the packages from where the tests do."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+
+
+async def test_a_host_that_goes_and_leaves_answers_unread_is_an_end_like_any_other():
+    """Node gives its children sockets, and a socket that is closed with something unread in it is a reset one."""
+    ours, theirs = socket.socketpair()
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-c", SERVER], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE
+    )
+    theirs.close()
+    with trio.fail_after(20):
+        ours.sendall(lines())
+        await trio.lowlevel.wait_readable(ours)
+        ours.close()
+        assert process.stderr is not None
+        said = b"".join([part async for part in process.stderr])
+        assert await process.wait() == 0
+    assert said == b""
