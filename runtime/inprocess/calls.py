@@ -12,10 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import trio
 from attrs import define, field
+from msgspec import Raw
 
-from runtime.protocol import Era, JsonRpcError, RequestId
+from runtime.protocol import Era, JsonRpcError, LocalProtocolError, MissingCapability, RequestId
+from runtime.protocol.jsonrpc import MALFORMED, encode_json
+from runtime.protocol.server import MAY_ASK
 from runtime.protocol.server_state import lacks
 
 from .failures import AskFailed
@@ -41,18 +45,26 @@ class Question:
     _answer: Any = field(default=None, init=False)
 
     def settle(self, answer: Any) -> None:
-        """Take the answer: a result in wire names, or a JsonRpcError."""
+        """Take the answer: a result in wire names, raw or not; a JsonRpcError; or why there is none, an exception."""
         if not self._answered.is_set():
             self._answer = answer
             self._answered.set()
 
     async def answer(self) -> Mapping[str, Any]:
         await self._answered.wait()
-        if isinstance(self._answer, JsonRpcError):
-            raise AskFailed(f"the client refused: {self._answer.message}", self._answer)
-        if not isinstance(self._answer, dict):
-            raise AskFailed(f"the client's answer is no object but {self._answer!r}")
-        return self._answer
+        answer = self._answer
+        if isinstance(answer, MissingCapability):
+            raise answer
+        if isinstance(answer, JsonRpcError):
+            raise AskFailed(f"the client refused: {answer.message}", answer)
+        if isinstance(answer, Raw):
+            try:
+                answer = msgspec.json.decode(answer)
+            except MALFORMED as error:
+                answer = error
+        if not isinstance(answer, dict):
+            raise AskFailed(f"the client's answer is no object but {answer!r}")
+        return answer
 
 
 @define(eq=False)
@@ -61,7 +73,7 @@ class Call:
 
     session: Session
     method: str
-    # of the request that it works for now; the id is None while it is suspended
+    # of the request that it works for now; the id is None while it is suspended, and once it is cancelled
     id: RequestId | None
     params: Mapping[str, Any]
     declared: Mapping[str, Any] = field(init=False)
@@ -118,7 +130,8 @@ class Call:
         return await self._ask_in_answer(method, params)
 
     async def _ask_at_once(self, method: str, params: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        assert self.id is not None
+        if self.id is None:
+            raise LocalProtocolError(f"{method}: its request was cancelled")
         id, line = self.session.connection.ask(self.id, method, params)
         question = self.session.questions[id] = Question({})
         try:
@@ -129,22 +142,25 @@ class Call:
             self.session.tell(self.session.connection.withdraw(id))
 
     async def _ask_in_answer(self, method: str, params: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        from runtime.protocol import LocalProtocolError, MissingCapability
-        from runtime.protocol.server import MAY_ASK
-
         if self.method not in MAY_ASK:
             raise LocalProtocolError(f"{self.method}: cannot be answered by asking for input")
-        if (required := lacks(method, params or {}, self.declared)) is not None:
-            raise MissingCapability(method, required)
+        question = Question({"method": method} if params is None else {"method": method, "params": params})
+        encode_json(question.wire)  # what JSON cannot tell fails here, in the function that asks it
+        if (missing := self._missing(question)) is not None:
+            raise missing
         self._asked += 1
         key = f"q{self._asked}"
-        question = Question({"method": method} if params is None else {"method": method, "params": params})
         self.questions[key] = question
         self.ask_soon()
         try:
             return await question.answer()
         finally:
             self.questions.pop(key, None)
+
+    def _missing(self, question: Question) -> MissingCapability | None:
+        method = question.wire["method"]
+        required = lacks(method, question.wire.get("params") or {}, self.declared)
+        return None if required is None else MissingCapability(method, required)
 
     # -- suspended, and back
 
@@ -157,7 +173,13 @@ class Call:
     async def _suspend(self) -> None:
         await trio.lowlevel.checkpoint()
         self._asking = False
-        if self.id is None or not self.questions:
+        if self.id is None:
+            return
+        # The client may have come back with fewer capabilities than it had when these were asked.
+        for key, question in list(self.questions.items()):
+            if (missing := self._missing(question)) is not None:
+                self.questions.pop(key).settle(missing)
+        if not self.questions:
             return
         name, state = self.session.handles.mint(self.method, self.params)
         wanted = {key: question.wire for key, question in self.questions.items()}
@@ -166,7 +188,7 @@ class Call:
             return
         self.session.calls.pop(self.id, None)
         if len(self.session.suspended) >= MOST_SUSPENDED:
-            next(iter(self.session.suspended.values())).scope.cancel()
+            self.session.suspended.pop(next(iter(self.session.suspended))).scope.cancel()
         self.session.suspended[name] = self
         self.id, self._name, self._back = None, name, trio.Event()
         self.scope.deadline = trio.current_time() + PATIENCE
@@ -186,15 +208,20 @@ class Call:
             self.ask_soon()
         self._back.set()
 
+    def cancel(self) -> None:
+        """End: nobody waits for the answer, and the request's id may be another's soon."""
+        self.id = None
+        self.scope.cancel()
+
     async def wait_until_back(self) -> RequestId:
-        """Wait, where it is suspended, for a request to answer; return its id."""
+        """Wait, where it is suspended, for a request to answer; return its id. Cancelled it never comes back."""
         while self.id is None:
             await self._back.wait()
         return self.id
 
     def over(self) -> None:
         """Nobody needs to find it any more."""
-        if self.id is not None:
-            self.session.calls.pop(self.id, None)
+        if self.id is not None and self.session.calls.get(self.id) is self:
+            del self.session.calls[self.id]
         if self._name is not None:
             self.session.suspended.pop(self._name, None)

@@ -7,7 +7,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
 import trio
 from attrs import define, field
 
@@ -15,14 +14,18 @@ from runtime.protocol import (
     Answered,
     Asked,
     CancelRequested,
+    Era,
     Failed,
+    Invalid,
     JsonRpcError,
+    MissingCapability,
     RequestId,
     Send,
     ServerConnection,
     ServerEvent,
     codes,
 )
+from runtime.protocol.server import MAY_ASK
 from runtime.transports import Transport
 
 from .calls import Call, Question
@@ -134,10 +137,12 @@ class Session:
                 self._transport.send_nowait(line)
 
     async def _answer(self, id: RequestId, result: Result) -> None:
+        await self.send(self._line(id, result))
+
+    def _line(self, id: RequestId, result: Result) -> bytes | None:
         if isinstance(result, JsonRpcError):
-            await self.send(self.connection.fail(id, result))
-        else:
-            await self.send(self.connection.answer(id, result))
+            return self.connection.fail(id, result)
+        return self.connection.answer(id, result)
 
     # -- events in
 
@@ -148,18 +153,16 @@ class Session:
             case Asked(id, method, params):
                 await self._take(id, method, params)
             case CancelRequested(id):
-                if id in self.calls:
-                    self.calls[id].scope.cancel()
-            case Answered(id, result) if id in self.questions:
-                self.questions[id].settle(msgspec.json.decode(result))
-            case Failed(id, error) if id in self.questions:
-                self.questions[id].settle(error)
+                if (call := self.calls.pop(id, None)) is not None:
+                    call.cancel()
+            case Answered(id, answer) | Failed(id, answer) | Invalid(id, answer) if id in self.questions:
+                self.questions[id].settle(answer)
             case _:
                 pass  # nothing of ours depends on it
 
     async def _take(self, id: RequestId, method: str, params: Mapping[str, Any]) -> None:
         match method:
-            case "tools/call" | "prompts/get" | "resources/read" if params.get("requestState") is not None:
+            case _ if method in MAY_ASK and self._brings_state(params):
                 await self._come_back(id, method, params)
             case "tools/call":
                 await self._call_tool(id, params)
@@ -183,10 +186,14 @@ class Session:
             case _:
                 await self._answer(id, listed)
 
+    def _brings_state(self, params: Mapping[str, Any]) -> bool:
+        """Whether a request goes on where one of before was suspended; the word means that in the modern era alone."""
+        return self.connection.era is Era.MODERN and params.get("requestState") is not None
+
     async def _come_back(self, id: RequestId, method: str, params: Mapping[str, Any]) -> None:
         name = self.handles.read(params["requestState"], method, params)
         call = None if name is None else self.suspended.pop(name, None)
-        if call is None:
+        if call is None or call.scope.cancel_called:  # a function that has expired may still be cleaning up
             await self._answer(id, _invalid("requestState was not given for this, was used, or has expired"))
         else:
             call.resume(id, params)
@@ -199,12 +206,9 @@ class Session:
         if not isinstance(arguments, dict | None):
             return await self._answer(id, _invalid("arguments must be an object"))
         call = Call(self, "tools/call", id, params)
-        try:
-            bound = tool.function.bind(arguments or {}, Context(call))
-        except InvalidArguments as error:
-            return await self._answer(id, text_result(str(error), is_error=True))
 
         async def work() -> Result:
+            bound = tool.function.bind(arguments or {}, Context(call))
             return tool.result_of(await tool.function.run(bound))
 
         return await self._start(call, tool.function, work, _tool_failure)
@@ -269,7 +273,7 @@ class Session:
     async def _start(self, call: Call, function: Function, work: Work, failure: Failure) -> None:
         assert call.id is not None
         if function.at_once:
-            await self._answer(call.id, await self._outcome(call, function, work, failure))
+            await self._finish(call, function, await self._outcome(call, function, work, failure), failure)
         else:
             self.calls[call.id] = call
             self.nursery.start_soon(self._run, call, function, work, failure)
@@ -277,10 +281,17 @@ class Session:
     async def _run(self, call: Call, function: Function, work: Work, failure: Failure) -> None:
         try:
             with call.scope:
-                result = await self._outcome(call, function, work, failure)
-                await self._answer(await call.wait_until_back(), result)
+                await self._finish(call, function, await self._outcome(call, function, work, failure), failure)
         finally:
             call.over()
+
+    async def _finish(self, call: Call, function: Function, result: Result, failure: Failure) -> None:
+        id = await call.wait_until_back()
+        try:
+            line = self._line(id, result)
+        except (TypeError, ValueError, RecursionError) as error:  # JSON cannot tell what it returned
+            line = self._line(id, self._failed(call, function, error, failure))
+        await self.send(line)
 
     async def _outcome(self, call: Call, function: Function, work: Work, failure: Failure) -> Result:
         try:
@@ -310,13 +321,17 @@ def _not_found(uri: Any) -> JsonRpcError:
 
 
 def _text_of(error: BaseException) -> str:
-    return str(error) if isinstance(error, ToolError | NotFound) else f"{type(error).__name__}: {error}"
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the boundary: an exception of a function's own may not know how to say itself
+        text = "it cannot be told"
+    if not isinstance(error, ToolError | NotFound | InvalidArguments):
+        text = f"{type(error).__name__}: {text}"
+    return text.encode(errors="backslashreplace").decode()  # the name of a file may have half a surrogate pair in it
 
 
 def _missing(call: Call, error: BaseException) -> JsonRpcError | None:
     """What a modern client is told of a capability that it would need: that, and not what a function made of it."""
-    from runtime.protocol import Era, MissingCapability
-
     if not isinstance(error, MissingCapability) or call.era is Era.LEGACY:
         return None
     from runtime.errors import json_rpc_error
