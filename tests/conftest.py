@@ -1,4 +1,6 @@
-"""How many processes share the work."""
+"""How many processes share the work, and what keeps them from the user's own files."""
+
+from collections.abc import Iterator
 
 import pytest
 
@@ -7,3 +9,11 @@ import pytest
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Run the whole suite on every core, and what somebody names in this process, where `-s` and `--pdb` work."""
     return None if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what runtimes write down out of the state directory of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield

@@ -283,7 +283,7 @@ class CacheLimits(Value):
 @frozen(repr=False)
 class JournalRules(Value):
     path: Text | None = key(None, path, "directory; by default in the user's state directory")
-    arguments: bool = key(False, flag, "write call arguments themselves, not their digests")
+    arguments: bool = key(False, flag, "write call arguments themselves, not their digests", later=True)
     events: int = key(100_000, count, "events kept")
     days: float = key(30.0, positive, "days kept")
 
@@ -353,7 +353,6 @@ class RuntimeConfig(Value):
         JournalRules(),
         or_false(obj(JournalRules)),
         "what is written down; `false`: kept in memory",
-        later=True,
     )
     retries: Retries = key(Retries(), obj(Retries), "budget of replays", later=True)
     spawns: Spawns = key(Spawns(), obj(Spawns), "budget of process starts, fair among islands", later=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from attrs import define
@@ -14,6 +14,7 @@ from runtime.servers import with_servers
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
 
     from trio.abc import ReceiveChannel
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from runtime.call import ProgressCallback
     from runtime.config import RuntimeConfig
     from runtime.journal import Event, Subscription
+    from runtime.journal.records import Entry
     from runtime.protocol import (
         CallToolResult,
         Completion,
@@ -95,6 +97,19 @@ class Runtime:
     def recent_events(self) -> tuple[Event, ...]:
         """Return the last events, oldest first."""
         return tuple(self._house.feed.recent)
+
+    async def history(
+        self, server: str | None = None, *, limit: int = 100, since: float | datetime | None = None
+    ) -> Sequence[Entry]:
+        """Return what has happened to one server or to all, newest first, over all runs of this configuration.
+
+        Those before this one are known where the configuration lets a journal be written. ``since`` is in seconds since
+        1970, or a `datetime`. Raises `ValueError` for a ``limit`` below 1.
+        """
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1; got {limit!r}")
+        earliest = 0.0 if since is None else since if isinstance(since, float | int) else since.timestamp()
+        return await self._house.chronicle.history(server, limit, earliest)
 
     # -- calling
 

@@ -23,6 +23,7 @@ from runtime.servers import Record, State, child_name
 
 if TYPE_CHECKING:
     from runtime.config import RuntimeConfig, ServerSpec, Window
+    from runtime.journal.chronicle import Chronicle
     from runtime.registry import Directory
 
 
@@ -36,6 +37,7 @@ class House:
     records: dict[str, Record] = field(factory=dict, init=False)  # in the order of the configuration
     directory: Directory = field(default=EMPTY, init=False)
     closed: bool = field(default=False, init=False)
+    chronicle: Chronicle = field(init=False)
     system: actors.System = field(init=False)
     registry: actors.Ref = field(init=False)
     cache: actors.Ref = field(init=False)

@@ -18,6 +18,7 @@ from runtime.host.acting import Acts
 from runtime.host.calling import Calls, seconds_of
 from runtime.host.face import Runtime
 from runtime.host.house import House
+from runtime.host.journalling import chronicle_of, store_for
 from runtime.host.tree import WINDOW, Tree
 from runtime.journal import Feed, HandlerFailed, OrphanEnded, ServerStep
 from runtime.servers import DOWN, Handlers, Links, Record, State
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.config import RuntimeConfig
+    from runtime.journal.store import Store
     from runtime.servers import Elicitation, OpenLink, Roots, Sampling
 
 Wait = Literal["settled", "required", "none"]
@@ -66,7 +68,15 @@ async def open_runtime(
         with Links(guard, lambda server, said: feed.publish(ServerStep(feed.now(), server, said))) as links:
             async with (
                 beside(*([partial(_sweep, feed)] if loaded.sweep else [])),
-                open_over(links.open, loaded, wait=wait, timeout=timeout, handlers=handlers, feed=feed) as runtime,
+                open_over(
+                    links.open,
+                    loaded,
+                    wait=wait,
+                    timeout=timeout,
+                    handlers=handlers,
+                    feed=feed,
+                    store=store_for(loaded, guard),
+                ) as runtime,
             ):
                 yield runtime
 
@@ -89,10 +99,15 @@ async def open_over(
     timeout: float | None = None,
     handlers: Handlers | None = None,
     feed: Feed | None = None,
+    store: Store | None = None,
 ) -> AsyncIterator[Runtime]:
-    """Do what `open_runtime` does, over links of your own making: to other machines, or to servers made of faults."""
+    """Do what `open_runtime` does, over links of your own making: to other machines, or to servers made of faults.
+
+    What happens is written into ``store``; None: it is kept in memory.
+    """
     patience = inf if timeout is None else seconds_of(timeout)
     house = House(config, feed or Feed())
+    house.chronicle = chronicle_of(house, store)
     handlers = evolve(handlers or Handlers(), failed=partial(_handler_failed, house.feed))
     calls, tree = Calls(house), Tree(house, open_link, handlers)
     try:
@@ -109,6 +124,9 @@ async def open_over(
                 house.close()
     except actors.SupervisorExit as error:
         raise RuntimeFailed(str(error)) from error.__cause__
+    finally:
+        with trio.CancelScope(shield=True):  # for as long as a locked database is waited for
+            await house.chronicle.close()
 
 
 def _handler_failed(feed: Feed, server: str, method: str, error: Exception) -> None:

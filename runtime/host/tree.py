@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, final
 
@@ -16,6 +17,7 @@ from runtime.host.house import House
 from runtime.journal import ServerCrashed
 from runtime.journal import ServerEjected as EjectedEvent
 from runtime.journal import ServerStopped as StoppedEvent
+from runtime.journal.journal import open_journal
 from runtime.registry import CatalogFetched, CatalogGone, Registry
 from runtime.servers import Handlers, Record, Services, State, fleet_specs, island_spec
 
@@ -68,8 +70,12 @@ class Tree:
             house.cache = actors.context().ref
             return Cache(house.config.cache.entries_per_tool)
 
-        # Neither is bounded: who speaks to them is, and what they are told may not get lost.
-        return ChildSpec("registry", registry, capacity=inf), ChildSpec("cache", cache, capacity=inf)
+        # None is bounded: who speaks to them is, and what they are told may not get lost.
+        return (
+            ChildSpec("journal", partial(open_journal, house.chronicle), capacity=inf),
+            ChildSpec("registry", registry, capacity=inf),
+            ChildSpec("cache", cache, capacity=inf),
+        )
 
     def _publish(self, directory: Directory) -> None:
         self._house.directory = directory
