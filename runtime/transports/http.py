@@ -239,7 +239,7 @@ class HttpTransport(Transport):
     def send_nowait(self, message: bytes) -> None:
         self._check_open()
         out = outgoing(message)
-        if not self._closes_an_exchange(out):
+        if not self._stays_here(out):
             with self._expecting(out):
                 self._outbox.put_nowait(out)
 
@@ -247,7 +247,7 @@ class HttpTransport(Transport):
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
         out = outgoing(message)
-        if self._closes_an_exchange(out):
+        if self._stays_here(out):
             await trio.lowlevel.cancel_shielded_checkpoint()
         else:
             with self._expecting(out):
@@ -294,8 +294,12 @@ class HttpTransport(Transport):
         if out.id is not None and self._exchanges.get(out.id) is out:
             del self._exchanges[out.id]
 
-    def _closes_an_exchange(self, out: Outgoing) -> bool:
-        """Whether a message is the cancellation of a modern request: that is not posted, its exchange is closed."""
+    def _stays_here(self, out: Outgoing) -> bool:
+        """Whether a message is not posted: an answer to a modern server, which may not ask and must not be answered,
+        or the cancellation of a modern request, whose exchange is closed.
+        """
+        if out.method is None:
+            return self.way is Way.MODERN
         if out.cancels is None:
             return False
         cancelled = self._exchanges.get(out.cancels)

@@ -208,6 +208,22 @@ async def test_a_cancelled_modern_request_is_an_exchange_closed_and_nothing_post
         assert [asked.json["method"] for asked in server.asked] == ["tools/call", "tools/list"]
 
 
+async def test_a_modern_server_that_asks_is_posted_no_answer():
+    async def script(asked: Asked, reply: Reply) -> None:
+        await reply.stream()
+        await reply.event({"jsonrpc": "2.0", "id": "q", "method": "roots/list"})
+        await reply.event(result(asked))
+
+    async with talking(script) as (transport, server):
+        for id in (1, 2):
+            await transport.send(modern(id))
+            assert (await next_message(transport))["method"] == "roots/list"
+            assert (await next_message(transport))["id"] == id
+            answer = {"jsonrpc": "2.0", "id": "q", "error": {"code": -32601, "message": "Method not found"}}
+            transport.send_nowait(json.dumps(answer).encode() + b"\n")
+        assert [asked.json["method"] for asked in server.asked] == ["tools/list", "tools/list"]
+
+
 async def test_an_id_may_be_used_again_while_the_stream_of_its_first_use_still_ends(monkeypatch):
     async def script(asked: Asked, reply: Reply) -> None:
         await reply.stream()
