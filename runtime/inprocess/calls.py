@@ -19,8 +19,8 @@ from msgspec import Raw
 
 from runtime.protocol import Era, JsonRpcError, LocalProtocolError, MissingCapability, RequestId
 from runtime.protocol.jsonrpc import MALFORMED, encode_json
-from runtime.protocol.server import MAY_ASK
 from runtime.protocol.server_state import lacks
+from runtime.protocol.versions import MAY_ASK_BACK
 
 from .failures import AskFailed
 
@@ -142,7 +142,7 @@ class Call:
             self.session.tell(self.session.connection.withdraw(id))
 
     async def _ask_in_answer(self, method: str, params: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        if self.method not in MAY_ASK:
+        if self.method not in MAY_ASK_BACK:
             raise LocalProtocolError(f"{self.method}: cannot be answered by asking for input")
         question = Question({"method": method} if params is None else {"method": method, "params": params})
         encode_json(question.wire)  # what JSON cannot tell fails here, in the function that asks it

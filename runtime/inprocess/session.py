@@ -25,7 +25,7 @@ from runtime.protocol import (
     ServerEvent,
     codes,
 )
-from runtime.protocol.server import MAY_ASK
+from runtime.protocol.versions import MAY_ASK_BACK
 from runtime.transports import Transport
 
 from .calls import Call, Question
@@ -162,7 +162,7 @@ class Session:
 
     async def _take(self, id: RequestId, method: str, params: Mapping[str, Any]) -> None:
         match method:
-            case _ if method in MAY_ASK and self._brings_state(params):
+            case _ if method in MAY_ASK_BACK and self._brings_state(params):
                 await self._come_back(id, method, params)
             case "tools/call":
                 await self._call_tool(id, params)

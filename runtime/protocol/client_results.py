@@ -17,13 +17,12 @@ from .client_events import InputRequest, InputRequired, ListenEnded, TaskCreated
 from .errors import UnexpectedResultType, WireError
 from .events import Answered, Invalid
 from .jsonrpc import MALFORMED, RequestId
-from .versions import CLIENT_CAPABILITIES
+from .versions import CLIENT_CAPABILITIES, MAY_ASK_BACK
 
 __all__ = ["LISTEN", "params_of", "plainly_complete", "read_result"]
 
 LISTEN = "subscriptions/listen"
-_MAY_ASK_BACK = frozenset({"tools/call", "prompts/get", "resources/read"})
-_MAY_BECOME_TASKS = frozenset({"tools/call"})
+MAY_BECOME_TASKS = frozenset({"tools/call"})
 
 
 class _Kind(Struct, rename="camel", gc=False):
@@ -84,9 +83,9 @@ def read_result(
         if kind is None or kind == "complete":
             return ListenEnded(id, None) if method == LISTEN else Answered(id, result)
         declared = _decode_object(members_of(params_of(line)["_meta"])[CLIENT_CAPABILITIES])
-        if kind == "input_required" and method in _MAY_ASK_BACK:
+        if kind == "input_required" and method in MAY_ASK_BACK:
             return _input_required(id, declared, result)
-        if kind == "task" and method in _MAY_BECOME_TASKS and declares_tasks(declared):
+        if kind == "task" and method in MAY_BECOME_TASKS and declares_tasks(declared):
             found = _decode_created(result)
             return TaskCreated(id, found.task_id, found.poll_interval_ms, result)
         if kind not in ("input_required", "task") and declares_extensions(declared):

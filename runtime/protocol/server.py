@@ -50,6 +50,7 @@ from .versions import (
     CLIENT_INFO,
     LEGACY_VERSIONS,
     LOG_LEVEL,
+    MAY_ASK_BACK,
     MODERN_VERSION,
     PROTOCOL_VERSION,
     SERVER_INFO,
@@ -62,9 +63,6 @@ __all__ = ["LOG_LEVELS", "CacheHint", "LevelSet", "ServerConnection", "ServerEve
 
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """By severity, the least first (RFC 5424)."""
-
-MAY_ASK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
-"""What may be answered with ``input_required`` (MCP 2026-07-28, multi round-trip requests)."""
 
 Kind: TypeAlias = Literal["tools", "prompts", "resources"]
 
@@ -89,7 +87,7 @@ class CacheHint(Value):
 
 _LIST = CacheHint(scope="public")
 # MCP 2026-07-28, caching: complete results of these carry hints. What is read may be the reader's alone.
-_HINTS: Mapping[str, CacheHint] = {
+CACHEABLE: Mapping[str, CacheHint] = {
     "server/discover": _LIST,
     "tools/list": _LIST,
     "prompts/list": _LIST,
@@ -242,7 +240,7 @@ class ServerConnection:
         work = self._pending.get(id)
         if work is None:
             return None
-        if self.era is Era.MODERN and work.method in MAY_ASK and (visits := url_elicitations(error)) is not None:
+        if self.era is Era.MODERN and work.method in MAY_ASK_BACK and (visits := url_elicitations(error)) is not None:
             try:
                 return self.require_input(id, visits)
             except MissingCapability as missing:
@@ -269,7 +267,7 @@ class ServerConnection:
         work = self._pending.get(id)
         if work is None:
             return None
-        if self.era is not Era.MODERN or work.method not in MAY_ASK:
+        if self.era is not Era.MODERN or work.method not in MAY_ASK_BACK:
             raise LocalProtocolError(f"{work.method}: cannot be answered by asking for input")
         for request in requests.values():
             self._demand(id, request["method"], request.get("params", _NOTHING))
@@ -548,7 +546,7 @@ class ServerConnection:
         if work.method == "subscriptions/listen":
             meta = {**plain(meta), SUBSCRIPTION_ID: id}
         dress: dict[str, Any] = {"resultType": "complete"}
-        if work.method in _HINTS and plain(result.get("resultType", "complete")) == "complete":
+        if work.method in CACHEABLE and plain(result.get("resultType", "complete")) == "complete":
             hint = self._hint(work)
             dress |= {"ttlMs": hint.ttl_ms, "cacheScope": hint.scope}
         return {**dress, **result, "_meta": meta}
@@ -557,7 +555,7 @@ class ServerConnection:
         # 2026-07-28, multi round-trip requests: the result of a retried request must not be cached.
         if "inputResponses" in work.params or "requestState" in work.params:
             return CacheHint()
-        return self._hints.get(work.method) or _HINTS[work.method]
+        return self._hints.get(work.method) or CACHEABLE[work.method]
 
     def _forget(self, id: RequestId, work: _Work) -> None:
         del self._pending[id]

@@ -74,8 +74,8 @@ ERAS: Final[Mapping[ServerState, Era | None]] = {
     _S.MODERN: Era.MODERN,
 }
 
-_LEGACY_ONLY = frozenset({"initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
-_MODERN_ONLY = frozenset({"server/discover", "subscriptions/listen"})
+LEGACY_ONLY = frozenset({"initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
+MODERN_ONLY = frozenset({"server/discover", "subscriptions/listen"})
 
 # What must be offered for a request to exist: a capability, and perhaps one of its switches.
 _OFFERS: Mapping[str, tuple[str, str | None]] = {
@@ -98,7 +98,7 @@ def exists(method: str, era: Era, capabilities: Mapping[str, Any]) -> bool:
 
     A method that MCP does not define exists as far as this side can tell: an extension's, for the driver to judge.
     """
-    if method in (_LEGACY_ONLY if era is Era.MODERN else _MODERN_ONLY):
+    if method in (LEGACY_ONLY if era is Era.MODERN else MODERN_ONLY):
         return False
     if (offer := _OFFERS.get(method)) is None:
         return True

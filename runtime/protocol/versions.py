@@ -8,6 +8,7 @@ __all__ = [
     "CLIENT_INFO",
     "LEGACY_VERSIONS",
     "LOG_LEVEL",
+    "MAY_ASK_BACK",
     "MODERN_VERSION",
     "PROTOCOL_VERSION",
     "SERVER_INFO",
@@ -33,6 +34,9 @@ CLIENT_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 LOG_LEVEL: Final = "io.modelcontextprotocol/logLevel"
 SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
 SUBSCRIPTION_ID: Final = "io.modelcontextprotocol/subscriptionId"
+
+MAY_ASK_BACK: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
+"""What a modern server may answer with ``input_required``. (The table of all methods takes its time to load.)"""
 
 TASKS: Final = "io.modelcontextprotocol/tasks"
 """The extension for long work, as both sides declare it in ``capabilities.extensions``."""

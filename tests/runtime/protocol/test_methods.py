@@ -22,10 +22,14 @@ from runtime.protocol import (
     UnexpectedResultType,
     UnknownMethod,
     WireError,
+    client_results,
     messages,
     method_of,
     params_of,
     result_of,
+    server,
+    server_state,
+    versions,
 )
 
 TASK = {"taskId": "t", "status": "working", "createdAt": "2025", "lastUpdatedAt": "2025"}
@@ -142,3 +146,14 @@ def test_a_method_that_a_revision_lacks_is_unknown(name, version):
 def test_nothing_answers_a_notification():
     with pytest.raises(UnknownMethod):
         result_of("notifications/progress", {}, LEGACY_VERSIONS[0])
+
+
+def test_what_the_connections_know_by_heart_is_what_the_table_says():
+    asked = {(each.name, version): each for each in METHODS if each.is_request for version in each.client}
+    modern = {name: each for (name, version), each in asked.items() if version == MODERN_VERSION and not each.extension}
+    legacy = {name for name, version in asked if version in LEGACY_VERSIONS and not name.startswith("tasks/")}
+    assert {name for name, each in modern.items() if each.rounds} == versions.MAY_ASK_BACK
+    assert {name for name, each in modern.items() if each.tasks} == client_results.MAY_BECOME_TASKS
+    assert {name for name, each in modern.items() if each.cacheable} == server.CACHEABLE.keys()
+    assert legacy - modern.keys() == server_state.LEGACY_ONLY
+    assert modern.keys() - legacy == server_state.MODERN_ONLY
