@@ -6,6 +6,7 @@ decoded once, by whoever knows what it is.
 
 from __future__ import annotations
 
+import re
 from typing import final
 
 import trio
@@ -14,6 +15,8 @@ from attrs import define, field, frozen
 __all__ = ["EventStream", "EventTooLong", "ServerSentEvent"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ID_LIMIT = 4096  # characters: half of what many servers take of all headers
+_PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 @final
@@ -46,7 +49,7 @@ class EventStream:
 
     limit: int
     last_id: str = ""
-    """What ``Last-Event-ID`` says when the stream is resumed; empty: it cannot be."""
+    """What ``Last-Event-ID`` says when the stream is resumed, if it can be."""
     retry: int | None = None
     """Milliseconds to wait before that, as the stream asked for."""
     brought: bool = field(default=False, init=False)
@@ -62,6 +65,11 @@ class EventStream:
 
     def __attrs_post_init__(self) -> None:
         self._id = self.last_id
+
+    @property
+    def can_be_resumed(self) -> bool:
+        """Whether it has an id that a header can carry back, as MCP's ids are to be: all in ASCII, and no long ones."""
+        return bool(self.last_id) and len(self.last_id) <= _ID_LIMIT and _PLAIN.fullmatch(self.last_id) is not None
 
     @property
     def size(self) -> int:

@@ -443,7 +443,7 @@ class HttpTransport(Transport):
         if meaning is Verdict.MESSAGE:  # whoever hears of it and asks the next thing finds the connection free
             await self._take_body(body, out)
         elif not out.answered:
-            if out.version is not None or not stream.last_id:
+            if out.version is not None or not stream.can_be_resumed:
                 raise Lost(reason)
             await self._resume(out, stream)
         return None
@@ -702,7 +702,7 @@ class HttpTransport(Transport):
 
 
 def _resume_at(stream: EventStream) -> dict[str, str]:
-    return {"Last-Event-ID": stream.last_id} if stream.last_id else {}
+    return {"Last-Event-ID": stream.last_id} if stream.can_be_resumed else {}
 
 
 def _pause(stream: EventStream, barren: int) -> float:

@@ -6,6 +6,7 @@ token or argument does.
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -103,8 +104,8 @@ class Web:
         """
         given = self._headers() if callable(self._headers) else self._headers
         every = {name: value for name, value in given.items() if name.lower() not in _OURS}
-        request = self._client.build_request(method, at or self._url, headers={**every, **headers}, content=content)
         with _in_our_words():
+            request = self._client.build_request(method, at or self._url, headers={**every, **headers}, content=content)
             response = await self._head(request, patience)
             self.reached = True
             try:
@@ -213,9 +214,9 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 def _in_our_words() -> Iterator[None]:
     try:
         yield
-    except (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol, UnicodeEncodeError) as error:
+    except (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol, UnicodeEncodeError):
         # Its text would quote the header, which may be a secret.
-        raise NotSent("a header or the address is not one that HTTP can carry") from error
+        raise NotSent("a header or the address is not one that HTTP can carry") from None
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
         raise NotSent(str(error) or "no connection in time") from error
     except httpx2.TimeoutException as error:
@@ -238,4 +239,27 @@ async def open_web(
         timeout=httpx2.Timeout(None, connect=timeouts.connect, write=timeouts.write),
         limits=httpx2.Limits(max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=KEPT_FOR),
     ) as client:
-        yield Web(client, address, headers, timeouts, message_limit)
+        with _discreet(address):
+            yield Web(client, address, headers, timeouts, message_limit)
+
+
+@contextmanager
+def _discreet(address: httpx2.URL) -> Iterator[None]:
+    """Has httpx2, which logs the url of every request, leave out what may be secret in those of one origin."""
+
+    def shorten(record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                address_of(str(value))
+                if isinstance(value, httpx2.URL) and _origin(value) == _origin(address)
+                else value
+                for value in record.args
+            )
+        return True
+
+    log = logging.getLogger("httpx2")
+    log.addFilter(shorten)
+    try:
+        yield
+    finally:
+        log.removeFilter(shorten)

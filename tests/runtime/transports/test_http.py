@@ -507,17 +507,30 @@ async def test_what_is_sent_has_the_configured_headers_and_never_one_of_ours_fro
             assert "mcp-session-id" not in asked.headers
 
 
-async def test_an_error_shows_nothing_of_a_secret_header_or_address():
+@pytest.mark.parametrize("value", ["hush\0hush", "hush é", "hush\r\nX-Other: hush"])
+async def test_an_error_shows_nothing_of_a_secret_header_or_address(value):
     with trio.fail_after(5):
         async with open_http_server(echo) as server:
             url = server.url.replace("http://", "http://user:hush@") + "?key=hush"
-            async with open_http(url, headers={"X": "hush\0hush"}) as transport:
+            async with open_http(url, headers={"X": value}) as transport:
                 await transport.send(modern(1))
                 with pytest.raises(Unreachable) as refused:
                     await transport.receive()
                 assert "hush" not in str(refused.value)
                 assert "hush" not in repr(refused.value)
                 assert "hush" not in repr(transport)
+
+
+async def test_a_secret_address_is_in_nobodys_log(caplog):
+    """Many programs have the library that carries the requests tell of each in their logs, with its whole address."""
+    caplog.set_level("DEBUG")
+    with trio.fail_after(5):
+        async with open_http_server(echo) as server:
+            url = server.url.replace("http://", "http://user:hush@") + "?key=hush"
+            async with open_http(url, headers={"X": "hush"}) as transport:
+                await transport.send(modern(1, "tools/call", name="hush"))
+                await transport.receive()
+    assert "hush" not in caplog.text
 
 
 async def test_what_is_no_message_is_refused_to_the_caller():
@@ -803,6 +816,23 @@ async def test_a_legacy_answer_whose_stream_broke_off_is_fetched_after_the_pause
         assert await next_message(transport) == result(7, done="2")
         assert trio.current_time() - start >= 0.04
         assert len(server.of("tools/call")) == 1
+
+
+@pytest.mark.parametrize("id", ["é", "x" * 1_000_000, "\x01"], ids=["not ASCII", "endless", "control"])
+async def test_an_event_id_that_no_header_can_carry_is_none(id):
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.method == "POST" and asked.json["method"] == "tools/call":
+            await reply.stream()
+            await reply.event(progress(1), id=id)
+        else:
+            await echo(asked, reply)
+
+    async with talking(session(script)) as (transport, _):
+        await greet(transport)
+        await transport.send(legacy(7, "tools/call", name="slow"))
+        await transport.receive()
+        answer = await next_message(transport)
+        assert (answer["id"], answer["error"]["code"]) == (7, NO_ANSWER)
 
 
 @pytest.mark.parametrize("kind", ["no ids", "refused", "gone"])
