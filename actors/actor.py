@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 import trio
 from outcome import Value
-from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
+from trio.lowlevel import reschedule, wait_task_rescheduled
 
 from actors.errors import Refusal
 from actors.exits import ExitReason, Shutdown
@@ -29,6 +29,12 @@ class Actor(Protocol):
         """Handle one message. What it returns answers an ask; a `Refusal` it raises does too; all else crashes it."""
 
 
+@overload
+async def serve(mailbox: Mailbox, receive: Callable[[Any], Any], *, scoped: Literal[True]) -> ExitReason: ...
+@overload
+async def serve(
+    mailbox: Mailbox, receive: Callable[[Any], Any], *, scoped: Literal[False]
+) -> ExitReason | Coroutine[Any, Any, object]: ...
 @trio.lowlevel.disable_ki_protection
 async def serve(
     mailbox: Mailbox, receive: Callable[[Any], Any], *, scoped: bool
@@ -40,6 +46,7 @@ async def serve(
     serve on, scoped. So an actor that never waits never pays for a scope.
     """
     queue = mailbox.queue
+    task = mailbox.task
     item: Any
     value: Any
     asker: trio.lowlevel.Task | None
@@ -105,10 +112,10 @@ async def serve(
                 mailbox.resting = True
             else:
                 mailbox.idle = True
-            if await wait_task_rescheduled(mailbox.park_abort) is not None:  # nothing else wakes it with a value
+            if await wait_task_rescheduled(mailbox) is not None:  # nothing else wakes it with a value
                 return DISMISSED
     except BaseException:
-        if mailbox.task is current_task():
+        if mailbox.task is task:  # pragma: no branch  # else dismissed: tested, but by a tracer in coverage's place
             mailbox.idle = mailbox.resting = False  # an interrupt may have come where it parks
         raise
 

@@ -60,7 +60,6 @@ class Context:
     """What surrounds an actor: its address, its nursery, its mailbox's switches."""
 
     _child: Child = field(alias="child")
-    home: trio.Nursery | None = field(default=None, init=False)  # its supervisor's: where its timers run
     helpers: trio.Nursery | None = field(default=None, init=False)  # its own, while there is one
     timers: list[Timer] | None = field(default=None, init=False)
 
@@ -133,14 +132,13 @@ class Context:
         return self._timed(_after_silence, seconds, message)
 
     def _timed(self, run: Callable[[Ref, float, Tell], Awaitable[None]], seconds: float, message: Tell) -> Timer:
-        assert self.home is not None
         if not 0 <= seconds < math.inf or (run is _every and seconds == 0):
             raise ValueError(f"a timer takes a number of seconds{' above 0' if run is _every else ''}, not {seconds!r}")
         if message.route not in (Route.TELL, Route.CONTROL_TELL):
             raise TypeError(f"a timer sends Tells, and {type(message).__name__} is none")
         timer = Timer()
         self.timers = [*(self.timers or ()), timer]
-        self.home.start_soon(self._run_timer, timer, run, seconds, message)
+        self._child.keeper.nursery.start_soon(self._run_timer, timer, run, seconds, message)
         return timer
 
     async def _run_timer(
@@ -171,7 +169,7 @@ class Context:
         self._mailbox.release(messages)
 
 
-_context: ContextVar[Context] = ContextVar("actors.context")
+current_child: ContextVar[Child] = ContextVar("actors.child")
 
 
 def context() -> Context:
@@ -180,12 +178,6 @@ def context() -> Context:
     Raises `RuntimeError` anywhere else.
     """
     try:
-        return _context.get()
+        return current_child.get().context
     except LookupError:
         raise RuntimeError("actors.context() is for code that runs inside an actor") from None
-
-
-def set_context(value: Context) -> Callable[[], None]:
-    """Make ``value`` what :func:`context` returns, for tasks started from here too; return what undoes it."""
-    token = _context.set(value)
-    return lambda: _context.reset(token)

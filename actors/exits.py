@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Iterator
-from contextlib import suppress
 from types import TracebackType
 from typing import TypeAlias
 
@@ -124,8 +123,10 @@ def _release_locals(trace: TracebackType | None) -> None:
     """
     while trace is not None:
         if not trace.tb_frame.f_code.co_flags & _MAY_BE_SUSPENDED:
-            with suppress(RuntimeError):  # still running
+            try:  # noqa: SIM105  # every crash comes through here
                 trace.tb_frame.clear()
+            except RuntimeError:  # still running
+                pass
         trace = trace.tb_next
 
 

@@ -29,6 +29,7 @@ from actors.errors import ActorStopped, MailboxFull
 from actors.exits import ExitReason, crash
 from actors.message import Ask, Route, Tell
 
+INFINITE = float("inf")
 REPORTED = 10  # queued messages that a report names
 _SWEEP_FROM = 32  # tombstones, before they are worth a pass over the queue
 
@@ -122,7 +123,7 @@ class MailboxStatistics:
 
 
 @final
-@define(eq=False, repr=False)
+@define(eq=False, repr=False, weakref_slot=False)
 class Mailbox:
     """The two lanes of one actor, and the answers that it owes."""
 
@@ -140,7 +141,7 @@ class Mailbox:
     owed: dict[Envelope, Callable[[], object] | None] | None = field(default=None, init=False)  # deferred
     control: deque[Item] | None = field(default=None, init=False)
     senders: deque[tuple[Task, Tell]] | None = field(default=None, init=False)  # they wait for room
-    credits: float = field(default=float("inf"), init=False)  # work messages it may still take
+    credits: float = field(default=INFINITE, init=False)  # work messages it may still take
     override: Callable[[Any], Any] | None = field(default=None, init=False)  # what handles instead of the actor
     suspended: bool = field(default=False, init=False)  # nothing is taken but what ends it (R137)
     stops: int = field(default=0, init=False)  # Stop messages in the work lane
@@ -264,8 +265,11 @@ class Mailbox:
 
     # -- for the serving task
 
-    def park_abort(self, _: RaiseCancelT) -> Abort:
-        """Undo a park: nobody may wake the task a second time."""
+    def __call__(self, _: RaiseCancelT) -> Abort:
+        """Undo a park, as its abort function: nobody may wake the task a second time.
+
+        The mailbox itself is that, since a bound method would cost each idle actor 64 bytes.
+        """
         self.idle = self.resting = False
         return Abort.SUCCEEDED
 
@@ -278,7 +282,7 @@ class Mailbox:
             return self._take_system()
         if self.control:
             return self.control.popleft()
-        self.attention = bool(self.stops or self.senders) or self.credits != float("inf")
+        self.attention = bool(self.stops or self.senders) or self.credits != INFINITE
         if self.credits < 1:
             return None
         while self.queue:
@@ -317,7 +321,7 @@ class Mailbox:
         self.credits = 0
         self.attention = True
 
-    def release(self, messages: float = float("inf")) -> None:
+    def release(self, messages: float = INFINITE) -> None:
         """Let so many further work messages be taken; by default all."""
         self.credits = messages
         self.attention = True
@@ -370,8 +374,13 @@ class Mailbox:
                 envelope.fail(error())
 
     def renew(self) -> None:
-        """Make it ready for the next incarnation: what is queued stays, what concerned the last one goes."""
-        self.credits = float("inf")
+        """Make it ready for the next incarnation: what is queued stays, what concerned the last one goes.
+
+        After :meth:`close` it takes messages again: a child that `restart_child` brings back keeps its address.
+        """
+        self.closed_by = None
+        self.limit = self.capacity
+        self.credits = INFINITE
         self.suspended = False
         self.override = None
         self.scope = self.handler = None
@@ -398,11 +407,6 @@ class Mailbox:
                 dropped.append(item)
         self.dropped += len(dropped)
         return dropped
-
-    def reopen(self) -> None:
-        """Take messages again, after :meth:`close` (a child brought back by ``restart_child`` keeps its address)."""
-        self.closed_by = None
-        self.limit = self.capacity
 
     def statistics(self) -> MailboxStatistics:
         """Return a snapshot."""

@@ -12,7 +12,7 @@ import trio
 from attrs import define, field
 
 from actors.errors import ActorCrashed, ActorStopped, SupervisorExit
-from actors.exits import Crashed, ExitReason, Killed, Shutdown, StartFailed, cause_of, leaves
+from actors.exits import Crashed, ExitReason, Killed, Shutdown, cause_of, leaves
 from actors.inspect import Node, TreeEvent
 from actors.mailbox import Mailbox
 from actors.names import Names
@@ -129,10 +129,6 @@ class System:
         return at
 
 
-def _ignore(event: TreeEvent) -> None:
-    pass
-
-
 @asynccontextmanager
 @trio.lowlevel.enable_ki_protection
 async def open_system(
@@ -140,7 +136,7 @@ async def open_system(
     strategy: Strategy = Strategy.ONE_FOR_ONE,
     window: RestartWindow = RestartWindow(),  # noqa: B008  # frozen
     name: str = "root",
-    observe: Callable[[TreeEvent], None] = _ignore,
+    observe: Callable[[TreeEvent], None] | None = None,
 ) -> AsyncIterator[System]:
     """Start a tree of actors under one root supervisor, enter when all are up, and stop it in order at the end.
 
@@ -182,10 +178,11 @@ class _Tree:
 
     name: str
     spec: SupervisorSpec
-    observe: Callable[[TreeEvent], None]
+    observe: Callable[[TreeEvent], None] | None
     body: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     root: Child = field(init=False)
     surroundings: Surroundings = field(init=False)
+    nursery: trio.Nursery = field(init=False)
     interruption: BaseException | None = field(default=None, init=False)
     gave_up: ExitReason | None = field(default=None, init=False)
     _supervisor: Supervisor | None = field(default=None, init=False)
@@ -200,16 +197,17 @@ class _Tree:
     @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as nursery:
+            async with trio.open_nursery() as self.nursery:
                 if self._over.is_set():
                     return
-                failure = await self.root.bring_up(nursery)
+                self.root.begin()
+                await self.root.wait_started()
                 if isinstance(self.root.actor, Supervisor):
                     self._supervisor = self.root.actor
-                if isinstance(failure, StartFailed):
-                    self.gave_up = failure
+                if self.root.status is Status.STOPPED:
+                    self.gave_up = self.root.last_exit
                 self._booted.set()
-                if failure is None:
+                if self.root.status is Status.RUNNING:
                     await self._over.wait()
                 await self.root.take_down()
                 if isinstance(self.root.last_exit, Crashed):

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import Enum
+from types import CoroutineType
 from typing import Any, Protocol, final
 
 import trio
@@ -19,7 +21,7 @@ from outcome import Value
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
 
 from actors.actor import DISMISSED, Actor, finish, serve
-from actors.context import Context, set_context
+from actors.context import Context, current_child
 from actors.errors import ActorCrashed, ActorStopped
 from actors.exits import Crashed, ExitReason, Killed, Normal, Shutdown, StartFailed, crash, leaves
 from actors.inspect import ChildStuck, TellsDropped, TreeEvent
@@ -70,15 +72,21 @@ class StartError(Exception):
 class Surroundings:
     """What all of one system share: who is told of what happens, and who of what is no ordinary exception."""
 
-    observe: Callable[[TreeEvent], None]
+    observe: Callable[[TreeEvent], None] | None  # None: nobody, so that nothing need be told
     interrupt: Callable[[BaseException], None]
     names: Names = field(factory=Names)
+
+    def tell(self, event: TreeEvent) -> None:
+        """Let it be seen."""
+        if self.observe is not None:
+            self.observe(event)
 
 
 class Keeper(Protocol):
     """Who keeps a child: its supervisor, or the system where it is the root. None of this may wait."""
 
     surroundings: Surroundings
+    nursery: trio.Nursery
 
     def came_up(self, child: Child) -> None:
         """An incarnation of it is up."""
@@ -88,7 +96,7 @@ class Keeper(Protocol):
 
 
 @final
-@define(eq=False, repr=False)
+@define(eq=False, repr=False, weakref_slot=False)
 class Child:
     """The record of a child. Only its supervisor starts, stops and ends it."""
 
@@ -98,7 +106,6 @@ class Child:
     keeper: Keeper
 
     ref: Ref = field(init=False)
-    context: Context = field(init=False)
     status: Status = field(default=Status.STOPPED, init=False)
     incarnation: int = field(default=0, init=False)
     actor: Actor | None = field(default=None, init=False)
@@ -110,61 +117,74 @@ class Child:
     bonds: Bonds | None = field(default=None, init=False)  # its watches and links
     timer: trio.CancelScope | None = field(default=None, init=False)  # of the backoff
     _made: Any = field(default=None, init=False)  # what start() returned, for the incarnation to come
-    _parked: Task | None = field(default=None, init=False)  # the task, between two incarnations
-    running: bool = field(default=False, init=False)  # there is an incarnation, or one about to be
+    _parked: bool = field(default=False, init=False)  # its task is, between two incarnations
+    _context: Context | None = field(default=None, init=False)  # made when something in it is first asked for
     _waiter: Task | None = field(default=None, init=False)  # who waits until it is up, or has ended
 
     def __attrs_post_init__(self) -> None:
         self.ref = Ref(self.mailbox, self)
-        self.context = Context(self)
 
     @property
     def name(self) -> str:
         """Its name among its siblings."""
         return self.spec.name
 
+    @property
+    def context(self) -> Context:
+        """What its actor finds around it."""
+        if self._context is None:
+            self._context = Context(self)
+        return self._context
+
+    @property
+    def running(self) -> bool:
+        """Whether there is an incarnation, or one about to be."""
+        return self.status in (Status.RUNNING, Status.STARTING, Status.STOPPING, Status.STUCK)
+
     # -- for its supervisor
 
-    async def bring_up(self, nursery: trio.Nursery) -> ExitReason | Sentinel | None:
-        """Start an incarnation and wait until it is up: None. Else `IGNORE`, or why it did not start (R13)."""
+    def begin(self) -> None:
+        """Start an incarnation, in the task that is left of the last one, or in a new one.
+
+        It is then up (``RUNNING``), or it will be (``STARTING``: see :meth:`wait_started`); or it is ``STOPPED``, and
+        ``last_exit`` says why: it could not start (R13), or its start said IGNORE, which is ``Normal``.
+        """
         mailbox = self.mailbox
-        mailbox.reopen()
         mailbox.renew()
         self.incarnation += 1
         self.doom = None
-        self.running = True
         self.status = Status.STARTING
-        self.context.home = nursery
-        undo_context = set_context(self.context)
-        made: Any
+        outer = current_child.set(self)
         try:
             made = self.start()
             if made is not IGNORE and not hasattr(made, "__aenter__"):
                 self._check(made)
-        except Exception as error:  # noqa: BLE001  # the supervision boundary: a start that raises is a failed start (R13)
-            failure = StartFailed(crash(error))
-            self._fall(failure)
-            return failure
+        except BaseException as error:
+            self._fall(StartFailed(crash(error)))
+            if not isinstance(error, Exception):
+                raise  # it is for the whole system; any other is a start that failed (R13)
         else:
-            if made is not IGNORE:
-                self._made = made
-                if (task := self._parked) is not None:
-                    self._parked = None
-                    reschedule(task)
-                else:
-                    nursery.start_soon(self._live, name=mailbox.path)
+            if made is IGNORE:
+                self._fall(Normal())
+                self.dismiss()
+                return
+            if isinstance(self.spec, ChildSpec) and self.spec.nursery:
+                made = _in_nursery(self.context, made)
+            self._made = made
+            if mailbox.task is None:
+                self.keeper.nursery.start_soon(self._live, name=mailbox.path)
+            elif self._parked:
+                self._parked = False
+                reschedule(mailbox.task)
         finally:
-            undo_context()
-        if made is IGNORE:
-            self._fall(Normal())
-            self.dismiss()
-            return Sentinel.IGNORE
-        if self._is_plain(made):
-            self._up(made)
-            return None
-        while self.status is Status.STARTING and self.running:
+            current_child.reset(outer)
+        if self.running and not hasattr(self._made, "__aenter__"):  # else its own task goes through its init
+            self._up(self._made)
+
+    async def wait_started(self) -> None:
+        """Wait until it is up, or has not come up."""
+        while self.status is Status.STARTING:
             await self._change()
-        return self.last_exit if self.status is Status.STOPPED else None  # one that is up may have ended already
 
     @trio.lowlevel.enable_ki_protection
     async def take_down(self) -> None:
@@ -176,8 +196,7 @@ class Child:
             self.status = Status.STOPPING
             mailbox.idle = False  # first: what is told of the fall may come back here
             self._fall(Killed() if self.spec.shutdown is BRUTAL_KILL else Shutdown())
-            reschedule(mailbox.task, Value(DISMISSED))  # type: ignore[arg-type]  # idle: it has one
-            mailbox.task = None
+            self._parked = True
             self.dismiss()
         else:
             await take_down_together([self], self.spec.shutdown)
@@ -197,7 +216,7 @@ class Child:
             self.status = Status.STUCK
             event = ChildStuck(self.mailbox.path, self.incarnation, draw(self.mailbox.task, self.mailbox.path))
             _log.warning("%s", event)  # as well: a tree that never stops has no other voice
-            self.keeper.surroundings.observe(event)
+            self.keeper.surroundings.tell(event)
 
     async def wait_ended(self) -> None:
         """Wait until no incarnation runs."""
@@ -215,8 +234,8 @@ class Child:
         if absorbed:
             assert self.last_exit is not None
             self.keeper.ended(self, self.last_exit)
-        if (task := self._parked) is not None:
-            self._parked = None
+        if self._parked and (task := self.mailbox.task) is not None:
+            self._parked, self.mailbox.task = False, None
             reschedule(task, Value(DISMISSED))
 
     def cancel_timer(self) -> None:
@@ -242,8 +261,7 @@ class Child:
     def close(self, reason: ExitReason) -> None:
         """End its mailbox: asks get `ActorStopped`, and the tells that are dropped are told of."""
         if tells := self.mailbox.close(reason):
-            event = TellsDropped(self.mailbox.path, reason, len(tells), tuple(tells[:REPORTED]))
-            self.keeper.surroundings.observe(event)
+            self.keeper.surroundings.tell(TellsDropped(self.mailbox.path, reason, len(tells), tuple(tells[:REPORTED])))
 
     # -- its task
 
@@ -251,18 +269,22 @@ class Child:
     async def _live(self) -> None:
         mailbox = self.mailbox
         mailbox.task = task = current_task()
+        pressed = False  # the next incarnation finds something to do: it might end of that, and so on without a pause
         while self.running:
             made, self._made = self._made, None
             try:
-                # A plain actor is served from here: every frame in between would cost each idle actor its memory.
+                if pressed:
+                    await trio.lowlevel.checkpoint()
+                # A plain actor is up, and is served from here: every frame in between would cost each its memory.
                 served = await (
-                    serve(mailbox, made.receive, scoped=False) if self._is_plain(made) else self._run_scoped(made)
+                    serve(mailbox, made.receive, scoped=False) if self.actor is not None else self._run_managed(made)
                 )
                 if served is DISMISSED:
                     return
                 reason = await self._run_on(made, served) if isinstance(served, Coroutine) else served
             except BaseException as error:  # noqa: BLE001  # the supervision boundary
-                if mailbox.task is not task:  # an interrupt on its way out, dismissed
+                # An interrupt of a task that was dismissed.
+                if mailbox.task is not task:  # pragma: no cover  # tested, but by a tracer in coverage's place
                     self.keeper.surroundings.interrupt(error)
                     return
                 reason = self._read(error)
@@ -273,13 +295,17 @@ class Child:
             started = self.actor is not None or isinstance(reason, StartFailed)
             self._fall(reason if started else StartFailed(reason))
             del reason  # it may keep a traceback alive, and this task lives on
-            if self.status is Status.EXITED:
-                self._parked = current_task()
+            pressed = bool(mailbox.queue) or mailbox.attention
+            if self.status in (Status.EXITED, Status.RESTARTING):
+                self._parked = True
                 if await wait_task_rescheduled(self._abort_park) is DISMISSED:
                     return  # whatever runs by now runs in another task
+                pressed = False
+        mailbox.task = None
 
     def _abort_park(self, _: RaiseCancelT) -> Abort:
-        self._parked = None
+        self._parked = False
+        self.mailbox.task = None
         return Abort.SUCCEEDED
 
     def _read(self, error: BaseException) -> ExitReason:
@@ -291,6 +317,7 @@ class Child:
         parts = list(leaves(error))
         if all(isinstance(part, trio.Cancelled) for part in parts):
             self._fall(Killed())  # from outside: its supervisor was killed, and it with it (R94)
+            self.mailbox.task = None
             raise error
         for part in parts:
             if isinstance(part, GeneratorExit):
@@ -301,47 +328,34 @@ class Child:
         return crash(error, *self.mailbox.at_death())
 
     async def _run_on(self, actor: Actor, handler: Coroutine[Any, Any, object]) -> ExitReason:
-        """Serve on within a scope, from the first handler that may wait."""
-        assert self.mailbox.current is not None
-        with trio.CancelScope() as self.mailbox.scope:
-            await finish(self.mailbox, self.mailbox.current, handler)
-            return await self._serve(actor)
+        """Serve on within a scope, by which it can be killed, from the first handler that may wait."""
+        mailbox = self.mailbox
+        assert mailbox.current is not None
+        with trio.CancelScope() as mailbox.scope:
+            await finish(mailbox, mailbox.current, handler)
+            return await serve(mailbox, actor.receive, scoped=True)
         return Killed()
 
-    async def _run_scoped(self, made: Any) -> ExitReason:
-        with trio.CancelScope() as self.mailbox.scope:
+    async def _run_managed(self, manager: AbstractAsyncContextManager[Actor]) -> ExitReason:
+        """Run an incarnation that has an init and a clean-up, all within a scope."""
+        mailbox = self.mailbox
+        with trio.CancelScope() as mailbox.scope:
             if self.doom is not None:
-                self.mailbox.scope.cancel()  # killed before its first step
-            if not self._has_nursery:
-                return await self._run_inside(made)
-            async with trio.open_nursery() as self.context.helpers:
-                reason = await self._run_inside(made)
-                self.context.helpers.cancel_scope.cancel()
+                mailbox.scope.cancel()  # killed before its first step
+            reason: ExitReason = Killed()
+            async with manager as actor:
+                self._check(actor)
+                self._up(actor)
+                try:
+                    reason = await serve(mailbox, actor.receive, scoped=True)
+                except Exception as error:
+                    reason = crash(error)  # and so it is, should its clean-up swallow the error
+                    raise
             return reason
         return Killed()
 
-    async def _run_inside(self, made: Any) -> ExitReason:
-        if not hasattr(made, "__aenter__"):
-            self._up(made)
-            return await self._serve(made)
-        reason: ExitReason = Killed()
-        async with made as actor:
-            self._check(actor)
-            self._up(actor)
-            try:
-                reason = await self._serve(actor)
-            except Exception as error:
-                reason = crash(error)  # and so it is, should its clean-up swallow the error
-                raise
-        return reason
-
-    async def _serve(self, actor: Actor) -> ExitReason:
-        served = await serve(self.mailbox, actor.receive, scoped=True)
-        assert not isinstance(served, Coroutine)
-        return served
-
     def _check(self, made: object) -> None:
-        if isinstance(made, Coroutine):
+        if type(made) is CoroutineType:
             made.close()
             raise TypeError(f"the start of {self.mailbox.path!r} is async: wait in an async context manager instead")
         if not callable(getattr(made, "receive", None)):
@@ -359,16 +373,16 @@ class Child:
         was_up = self.actor is not None
         expected = self.status in (Status.STARTING, Status.STOPPING, Status.STUCK)
         self.actor = None
-        self.context.end()
+        if self._context is not None:
+            self._context.end()
         self.last_exit = reason
-        self.running = False
         self.status = Status.STOPPED if expected else Status.EXITED
         self.mailbox.answer_owed(lambda: self._unanswered(reason))
         if self.bonds is not None:
             self.bonds.publish(self, reason)
+        self._tell_change()
         if was_up:
             self.keeper.ended(self, reason)
-        self._tell_change()
 
     def _unanswered(self, reason: ExitReason) -> Exception:
         if isinstance(reason, Crashed):
@@ -394,13 +408,17 @@ class Child:
         self._waiter = None
         return Abort.SUCCEEDED
 
-    @property
-    def _has_nursery(self) -> bool:
-        return isinstance(self.spec, ChildSpec) and self.spec.nursery
 
-    def _is_plain(self, made: object) -> bool:
-        """Whether nothing of the user's awaits around its handlers: then it needs no handshake and no scope."""
-        return not self._has_nursery and not hasattr(made, "__aenter__")
+@asynccontextmanager
+async def _in_nursery(context: Context, made: Any) -> AsyncIterator[Actor]:
+    """Give an actor its nursery: around its init and its clean-up, if it has them."""
+    async with trio.open_nursery() as context.helpers:
+        if hasattr(made, "__aenter__"):
+            async with made as actor:
+                yield actor
+        else:
+            yield made
+        context.helpers.cancel_scope.cancel()
 
 
 async def take_down_together(children: Sequence[Child], shutdown: ShutdownTime) -> None:

@@ -19,7 +19,7 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from actors import watch
-from actors.context import context
+from actors.context import current_child
 from actors.errors import ChildRefused, Refusal, SpecError, UnhandledMessage
 from actors.exits import ExitReason, Normal, Shutdown, StartFailed, cause_of, is_interrupt
 from actors.inspect import ChildExited, ChildStarted, ChildStopped, Node
@@ -28,8 +28,8 @@ from actors.message import Ask
 from actors.ref import Ref
 from actors.stack import place
 from actors.supervision.child import Child, StartError, Status, Surroundings, take_down_together
-from actors.supervision.spec import IGNORE, ChildSpec, Spec, SupervisorSpec, check_child
-from actors.supervision.strategy import AutoShutdown, Restart, Verdict, group, verdict
+from actors.supervision.spec import ChildSpec, Spec, SupervisorSpec, check_child
+from actors.supervision.strategy import AutoShutdown, Restart, Strategy, Verdict, group, verdict
 from actors.watch import Exit
 
 
@@ -102,6 +102,13 @@ class TryAgain(Personal):
     counted: bool
 
 
+@frozen(repr=False)
+class Starting(Personal):
+    """A child is starting in its own task; nothing else is done until it is up (R14, R35)."""
+
+    child: Child
+
+
 @final
 @define(eq=False, repr=False)
 class Supervisor:
@@ -124,11 +131,20 @@ class Supervisor:
             case Exited(child, incarnation, reason):
                 if self._is(child, incarnation, Status.EXITED):
                     child.status = Status.STOPPED
-                    await self._exited(child, reason)
+                    if (delay := self._decide(child, reason)) is not None:
+                        await self._restart(child, delay)
             case TryAgain(child, incarnation, counted):
                 if self._is(child, incarnation, Status.RESTARTING):
                     child.timer = None
-                    await (self._start_group(child) if counted else self._restart(child))
+                    assert child.last_exit is not None
+                    if counted:
+                        await self._start_group(child)
+                    elif (delay := self._spend(child, child.last_exit)) is not None:
+                        await self._restart(child, delay)
+            case Starting(child):
+                await child.wait_started()
+                if self._failure(child) is not None:
+                    self._try_again(child)
             case StartChild(spec):
                 return await self._start_child(spec)
             case StartFromTemplate(arguments, name):
@@ -198,15 +214,21 @@ class Supervisor:
         return child
 
     async def _bring_up(self, child: Child) -> ExitReason | None:
-        outcome = await child.bring_up(self.nursery)
-        if outcome is IGNORE:
-            child.close(Normal())
-            if self._is_forgotten_when_down(child):  # R11, R104
-                self._forget(child)
-        elif outcome is not None:
-            assert not isinstance(outcome, type(IGNORE))
-            self._observe_exit(child, outcome, None)
-            return outcome
+        """Start a child and wait until it is up. Return why it did not start, if it did not."""
+        child.begin()
+        await child.wait_started()
+        return self._failure(child)
+
+    def _failure(self, child: Child) -> ExitReason | None:
+        """Look at what has come of a start: return why it failed, if it did; an IGNORE is none (R11, R104)."""
+        if child.status is not Status.STOPPED:
+            return None
+        if isinstance(child.last_exit, StartFailed):
+            self._observe_exit(child, child.last_exit, None)
+            return child.last_exit
+        child.close(Normal())
+        if self._is_forgotten_when_down(child):
+            self._forget(child)
         return None
 
     def _is_forgotten_when_down(self, child: Child) -> bool:
@@ -222,27 +244,53 @@ class Supervisor:
 
     def came_up(self, child: Child) -> None:
         """Let it be seen."""
-        self.surroundings.observe(ChildStarted(child.mailbox.path, child.incarnation))
+        if (observe := self.surroundings.observe) is not None:
+            observe(ChildStarted(child.mailbox.path, child.incarnation))
 
     def ended(self, child: Child, reason: ExitReason) -> None:
         """Decide about an exit when its turn comes; let an ordered end be seen at once."""
         if child.status is not Status.EXITED:
-            self.surroundings.observe(ChildStopped(child.mailbox.path, child.incarnation, reason))
+            self.surroundings.tell(ChildStopped(child.mailbox.path, child.incarnation, reason))
         elif self._mailbox.closed_by is None and not is_interrupt(reason):  # else the system's stop absorbs it
-            self._mailbox.put(Exited(child, child.incarnation, reason))
+            mailbox = self._mailbox
+            is_free = mailbox.idle and not mailbox.attention and mailbox.override is None
+            if is_free and self.spec.strategy is Strategy.ONE_FOR_ONE:
+                self._exited_alone(child, reason)
+            else:
+                self._mailbox.put(Exited(child, child.incarnation, reason))
 
     # -- exits
 
     def _observe_exit(self, child: Child, reason: ExitReason, decided: Verdict | None, delay: float = 0.0) -> None:
-        self.surroundings.observe(
-            ChildExited(child.mailbox.path, child.incarnation, reason, decided, len(self.restarts), delay)
-        )
+        if (observe := self.surroundings.observe) is not None:
+            observe(ChildExited(child.mailbox.path, child.incarnation, reason, decided, len(self.restarts), delay))
 
-    async def _exited(self, child: Child, reason: ExitReason) -> None:
+    def _exited_alone(self, child: Child, reason: ExitReason) -> None:
+        """Decide about an exit here and now, in the task that is left of the child, and start it again there.
+
+        Only where the supervisor is parked with nothing to do, so that it would take this next, and where nobody
+        else is concerned: so the one thing to wait for is the start.
+        """
+        child.status = Status.STOPPED
+        delay = self._decide(child, reason)
+        if delay:
+            self._come_back(child, delay)
+        elif delay is not None:
+            child.begin()
+            if child.status is Status.STARTING:
+                self._mailbox.put_control(Starting(child))
+                assert self._mailbox.task is not None
+                self._mailbox.task.custom_sleep_data = child  # from now on it waits for that one (`AskCycle`)
+            elif child.status is not Status.RUNNING and self._failure(child) is not None:
+                self._try_again(child)
+
+    def _decide(self, child: Child, reason: ExitReason) -> float | None:
+        """Settle what becomes of a child that has ended by itself. Return the pause before its restart, if there is to
+        be one.
+        """
         decided = verdict(child.spec.restart, reason)
         if decided is Verdict.RESTART:
-            await self._restart(child)
-            return
+            return self._spend(child, reason)
         self._observe_exit(child, reason, decided)
         child.dismiss()
         child.close(reason)
@@ -250,6 +298,7 @@ class Supervisor:
             self._forget(child)
         if child.spec.significant:
             self._consider_auto_shutdown()
+        return None
 
     def _consider_auto_shutdown(self) -> None:
         """Give up after the end of a significant child: of any, or of the last one (R61, R62)."""
@@ -266,22 +315,24 @@ class Supervisor:
 
     # -- restarts
 
-    async def _restart(self, child: Child) -> None:
-        """Count, then stop the group, then wait the backoff, then start the group (R50, R31, R32, K11)."""
+    def _spend(self, child: Child, reason: ExitReason) -> float | None:
+        """Count a restart, or give up (R50). Return the pause before it."""
         now = trio.current_time()
-        reason = child.last_exit
-        assert reason is not None
         self.last_crash = reason
         self.restarts = (now, *self.spec.window.counted(self.restarts, now))
         if self.spec.window.spent(self.restarts):
             self._observe_exit(child, reason, None)
             child.dismiss()
             self._give_up()
-            return
+            return None
         delay = self._delay(child, now)
         self._observe_exit(child, reason, Verdict.RESTART, delay)
         child.status = Status.RESTARTING
         child.restarts += 1
+        return delay
+
+    async def _restart(self, child: Child, delay: float) -> None:
+        """Stop the group, then wait, then start the group (R31, R32, K11)."""
         for sibling in reversed(group(self.spec.strategy, list(self.children.values()), child)):
             if sibling is not child:
                 await sibling.take_down()
@@ -316,12 +367,14 @@ class Supervisor:
         for child in group(self.spec.strategy, list(self.children.values()), failed):
             if child.status is not Status.STOPPED:
                 continue
-            failure = await self._bring_up(child)
-            if failure is not None:  # R35: the rest of the group stays down until it is tried again
-                child.status = Status.RESTARTING
-                self._mailbox.put(TryAgain(child, child.incarnation, counted=False))
+            if await self._bring_up(child) is not None:  # R35: the rest of the group stays down meanwhile
+                self._try_again(child)
                 await trio.lowlevel.checkpoint()  # a loop of starts that fail at once leaves others their turns
                 return
+
+    def _try_again(self, child: Child) -> None:
+        child.status = Status.RESTARTING
+        self._mailbox.put(TryAgain(child, child.incarnation, counted=False))
 
     # -- requests (R70-R73)
 
@@ -416,7 +469,7 @@ class _CouldNotStart(Exception):
 async def _supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings) -> AsyncIterator[Supervisor]:
     failure: StartFailed | None = None
     killed = False
-    supervisor = Supervisor(path, spec, context()._mailbox, surroundings)
+    supervisor = Supervisor(path, spec, current_child.get().mailbox, surroundings)
     try:
         async with trio.open_nursery() as supervisor.nursery:
             try:

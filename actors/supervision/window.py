@@ -27,7 +27,7 @@ class RestartWindow:
 
     def counted(self, restarts: tuple[float, ...], now: float) -> tuple[float, ...]:
         """Return the times of the restarts that still count at ``now``, without one of now."""
-        return tuple(at for at in restarts if now - at <= self.period)
+        return tuple([at for at in restarts if now - at <= self.period])
 
     def spent(self, restarts: tuple[float, ...]) -> bool:
         """Say whether so many restarts are too many."""

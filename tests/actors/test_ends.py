@@ -84,6 +84,23 @@ async def test_a_child_that_its_kill_does_not_end_is_told_of_with_the_line_it_ha
     assert isinstance(events[-3][1], ChildStopped)  # and in the end it has stopped, as any other
 
 
+async def test_of_two_that_are_stopped_together_only_the_one_that_still_hangs_is_told_of(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    @asynccontextmanager
+    async def start(seconds: float) -> AsyncIterator[Everything]:
+        yield Everything()
+        with trio.CancelScope(shield=True):
+            await trio.sleep(seconds)
+
+    template = ChildSpec("t", start, shutdown=1.0)
+    async with actors.open_system(SupervisorSpec("s", template=template)) as system:
+        for seconds in (15, 90):
+            await system.supervisor("s").start_from_template(seconds)
+    told = [record.getMessage().partition("' was")[0].rpartition("/")[2] for record in caplog.records]
+    assert told == ["t-2", "t-1", "t-2"]
+
+
 async def test_a_killed_supervisor_that_waits_for_an_unkillable_child_is_told_of_with_where_that_one_hangs(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:  # T11, R94

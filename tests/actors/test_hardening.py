@@ -90,7 +90,7 @@ PROTECTED = {
     "Ref.stop",
     "Ref.kill",
     "withdraw",
-    "Child.bring_up",
+    "Child.begin",
     "Child.take_down",
     "Child.dismiss",
     "Child._live",

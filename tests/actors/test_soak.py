@@ -38,5 +38,5 @@ def test_a_lost_ask_and_a_leak_turn_it_red(monkeypatch: pytest.MonkeyPatch, caps
         assert soak.main(FEW, seed=1) == 1
     with monkeypatch.context() as planted:
         planted.setattr(Mailbox, "answer_owed", _forget)
-        assert soak.main(FEW // 10, seed=1) == 1
+        assert soak.main(FEW // 10, seed=3) == 1
     assert "lost" in capsys.readouterr().out

@@ -482,6 +482,22 @@ async def test_a_keyboard_interrupt_in_an_actor_stops_the_tree_and_comes_out_bar
     assert log == ["a up", "b up", "a down", "b down"]
 
 
+@pytest.mark.parametrize("incarnation", [1, 2])
+async def test_an_exit_in_a_start_stops_the_tree_and_comes_out_bare(incarnation: int) -> None:  # T12
+    log: list[str] = []
+
+    def start() -> Everything:
+        if actors.context().ref.incarnation == incarnation:
+            raise SystemExit(7)
+        return Everything()
+
+    with pytest.raises(SystemExit):
+        async with actors.open_system(ChildSpec("a", managed(log)), ChildSpec("b", start)) as system:
+            system["b"].tell(Drop(BOOM))
+            await trio.sleep_forever()
+    assert log == ["actor up", "actor down"]
+
+
 async def test_requests_have_the_outcomes_of_otp() -> None:  # R70-R73
     async with actors.open_system(ChildSpec("a", Everything)) as system:
         root = system.root
