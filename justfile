@@ -12,7 +12,7 @@ test *ARGS:
 check:
     .venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports
 
-# Run the kernel's tests and list the branches of `actors` that none of them takes
+# Run the kernel's tests; list the branches of `actors` that none of them takes, and fail if there is one
 cover:
     .venv/bin/coverage run -m pytest tests/actors && .venv/bin/coverage report
 

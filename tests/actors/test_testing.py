@@ -67,6 +67,7 @@ from actors.testing import (
     no_task_left,
     run,
 )
+from actors.testing.stall import StallWatch
 from actors.testing.strategies import Tree, plans, seeds, trees
 
 from .support import Everything, Note, Wait
@@ -183,6 +184,17 @@ async def _stuck_actor() -> None:
 
     async with actors.open_system(ChildSpec("stubborn", Stubborn)) as system:
         await system["stubborn"].ask(Go())
+
+
+async def test_passes_of_a_run_that_still_waits_for_a_deadline_are_no_stall() -> None:
+    watch = StallWatch(60.0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep, 60)
+        await wait_all_tasks_blocked()
+        for _ in range(10):
+            watch.before_io_wait(0.0)
+        nursery.cancel_scope.cancel()
+    assert watch.found is None
 
 
 @pytest.mark.parametrize(
