@@ -1,6 +1,8 @@
 """What an actor costs: ask, tell, spawn, stop, restart and memory, against the floors of floor_actors.py.
 
-Every way runs the same scenarios with the same messages and the same handler; only the library differs.
+Every way runs the same scenarios with the same messages and the same handler; only the library differs. Ours runs them
+with three kinds of actors; the floor, which has but one, is the same for all of them. Pykka and Erlang join in where
+they are installed.
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ from functools import partial
 from typing import Any
 
 import trio
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 import actors
+import foreign_actors
 from floor_actors import AsyncioActors, TrioActors
 from harness import FLOOR, OURS, Job, report
+
+Start = Callable[[], Any]
 
 
 @frozen
@@ -54,8 +59,24 @@ class Counter:
                 raise Crashed
 
 
+@define
+class AsyncCounter:
+    """The same; each handler is a coroutine, if one that waits for nothing."""
+
+    counter: Counter = field(factory=Counter)
+
+    async def receive(self, message: Add | Note | Crash) -> int:
+        return self.counter.receive(message)
+
+
 @asynccontextmanager
-async def system(start: Callable[[], Counter], count: int) -> AsyncIterator[list[Any]]:
+async def managed() -> AsyncIterator[Counter]:
+    """The same, with an init and a clean-up."""
+    yield Counter()
+
+
+@asynccontextmanager
+async def system(start: Start, count: int) -> AsyncIterator[list[Any]]:
     names = [str(number) for number in range(count)]
     window = actors.RestartWindow(intensity=10, period=1e-5)  # counts and prunes, and is never spent
     async with actors.open_system(*(actors.ChildSpec(name, start) for name in names), window=window) as running:
@@ -75,7 +96,7 @@ async def gathered(*jobs: Callable[[], Awaitable[None]]) -> None:
 @dataclass(frozen=True)
 class Library:
     run: Callable[..., float]
-    actors: Callable[[Callable[[], Counter], int], AbstractAsyncContextManager[list[Any]]]
+    actors: Callable[[Start, int], AbstractAsyncContextManager[list[Any]]]
     together: Callable[..., Awaitable[None]]
 
 
@@ -86,9 +107,9 @@ LIBRARIES = {
 }
 
 
-async def ask(library: Library, askers: int, count: int, asks: int = 20_000) -> float:
+async def ask(library: Library, start: Start, askers: int, count: int, asks: int = 20_000) -> float:
     """Microseconds per ask, every asker asking in turn, all at once."""
-    async with library.actors(Counter, count) as refs:
+    async with library.actors(start, count) as refs:
 
         async def asker(number: int) -> None:
             ref = refs[number % count]
@@ -101,9 +122,9 @@ async def ask(library: Library, askers: int, count: int, asks: int = 20_000) -> 
         return (time.perf_counter() - started) / asks * 1e6
 
 
-async def tell(library: Library, bursts: int = 200, burst: int = 200) -> float:
+async def tell(library: Library, start: Start, bursts: int = 200, burst: int = 200) -> float:
     """Nanoseconds per message, sent in bursts, each until the actor has worked it off."""
-    async with library.actors(Counter, 1) as [ref]:
+    async with library.actors(start, 1) as [ref]:
         note, add = Note(1), Add(0)
         started = time.perf_counter()
         for _ in range(bursts):
@@ -115,23 +136,23 @@ async def tell(library: Library, bursts: int = 200, burst: int = 200) -> float:
         return elapsed / (bursts * burst) * 1e9
 
 
-async def spawn(library: Library, count: int = 2000) -> float:
+async def spawn(library: Library, start: Start, count: int = 10_000) -> float:
     """Microseconds until an actor is up, many at once."""
     started = time.perf_counter()
-    async with library.actors(Counter, count):
+    async with library.actors(start, count):
         return (time.perf_counter() - started) / count * 1e6
 
 
-async def stop(library: Library, count: int = 2000) -> float:
+async def stop(library: Library, start: Start, count: int = 10_000) -> float:
     """Microseconds until an actor is gone, many one by one in reverse order."""
-    async with library.actors(Counter, count):
+    async with library.actors(start, count):
         started = time.perf_counter()
     return (time.perf_counter() - started) / count * 1e6
 
 
-async def restart(library: Library, crashes: int = 2000) -> float:
+async def restart(library: Library, start: Start, crashes: int = 2000) -> float:
     """Microseconds for an ask that crashes the actor and the next one, which its new incarnation answers."""
-    async with library.actors(Counter, 1) as [ref]:
+    async with library.actors(start, 1) as [ref]:
         started = time.perf_counter()
         for _ in range(crashes):
             try:
@@ -141,11 +162,13 @@ async def restart(library: Library, crashes: int = 2000) -> float:
         return (time.perf_counter() - started) / crashes * 1e6
 
 
-async def memory(library: Library, count: int = 1000) -> float:
-    """KB that an idle actor holds, its own state included."""
+async def memory(library: Library, start: Start, count: int = 1000) -> float:
+    """KB that an idle actor holds once it has answered, its own state included."""
     tracemalloc.start()
     try:
-        async with library.actors(Counter, count):
+        async with library.actors(start, count) as refs:
+            for ref in refs:
+                await ref.ask(Add(1))
             return tracemalloc.get_traced_memory()[0] / count / 1e3
     finally:
         tracemalloc.stop()
@@ -156,10 +179,18 @@ def job(
     unit: str,
     scenario: Callable[..., Awaitable[float]],
     *args: int,
+    start: Start = Counter,
     goal: float | None = None,
     limit: float | None = None,
 ) -> Job:
-    ways = {name: partial(library.run, scenario, library, *args) for name, library in LIBRARIES.items()}
+    """Describe a job; ``start`` is ours alone."""
+    ways: dict[str, Callable[[], float]] = {
+        name: partial(library.run, scenario, library, start if name == OURS else Counter, *args)
+        for name, library in LIBRARIES.items()
+        if name in (FLOOR, OURS) or start is Counter
+    }
+    if start is Counter:
+        ways |= foreign_actors.ways(name)
     return Job(name, unit, ways, goal, limit)
 
 
@@ -175,5 +206,15 @@ if __name__ == "__main__":
             job("stop", "µs", stop, limit=20),
             job("restart", "µs", restart, goal=1.5),
             job("idle actor", "KB", memory, limit=3.6),
+            job("context manager: spawn", "µs", spawn, start=managed, limit=40),
+            job("context manager: stop", "µs", stop, start=managed, limit=25),
+            job("context manager: restart", "µs", restart, start=managed, goal=2.0),
+            job("context manager: idle", "KB", memory, start=managed, limit=4.8),
+            job("async: ask 1:1", "µs", ask, 1, 1, start=AsyncCounter),
+            job("async: ask 64:64", "µs", ask, 64, 64, start=AsyncCounter),
+            job("async: restart", "µs", restart, start=AsyncCounter),
+            job("async: idle", "KB", memory, start=AsyncCounter, limit=4.8),
         ],
     )
+    for line in foreign_actors.absent():
+        print(line)
