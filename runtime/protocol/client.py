@@ -361,8 +361,8 @@ class ClientConnection:
         if self._era is not Era.MODERN:
             return meta
         meta = meta or {}
-        declared: Mapping[str, Any] = meta.get(CLIENT_CAPABILITIES) or to_wire(self._capabilities)
-        extensions = {**declared.get("extensions", {}), TASKS: {}}
+        declared = members_of(meta.get(CLIENT_CAPABILITIES)) or to_wire(self._capabilities)
+        extensions = {**members_of(declared.get("extensions")), TASKS: {}}
         return {**meta, CLIENT_CAPABILITIES: {**declared, "extensions": extensions}}
 
     def roots_changed(self) -> bytes | None:

@@ -16,7 +16,7 @@ from .wire import to_wire
 
 __all__ = ["members_of", "modern_meta", "with_meta"]
 
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw] | None).decode
 
 
 def modern_meta(info: Implementation, capabilities: ClientCapabilities, log_level: str | None = None) -> dict[str, Raw]:
@@ -32,7 +32,7 @@ def modern_meta(info: Implementation, capabilities: ClientCapabilities, log_leve
 
 
 def members_of(body: Body | None) -> Mapping[str, Any]:
-    """The members of a JSON object, decoded or not, each as raw as it came.
+    """The members of a JSON object, decoded or not, each as raw as it came; null and None have none.
 
     Raises:
         LocalProtocolError: raw JSON that is no object.
@@ -40,7 +40,7 @@ def members_of(body: Body | None) -> Mapping[str, Any]:
     if not isinstance(body, Raw):
         return body or {}
     try:
-        return _decode_members(body)
+        return _decode_members(body) or {}
     except MALFORMED as error:
         raise LocalProtocolError(f"params and their _meta must be JSON objects: {error}") from None
 

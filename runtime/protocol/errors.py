@@ -52,6 +52,8 @@ class InvalidMessage(ProtocolError):
     """The start of the line, printable."""
     answers: int | str | None = None
     """The request that this would have been the answer to, where its id can be read: there will be no other."""
+    asks: int | str | None = None
+    """The id of the request that this would have been, where it can be read: its sender waits for an answer."""
 
     def __str__(self) -> str:
         return f"not a JSON-RPC message: {self.reason}: {self.line!r}"

@@ -100,6 +100,12 @@ class Envelope(msgspec.Struct, gc=False):
     error: Raw = _ABSENT
 
 
+class _Head(msgspec.Struct, gc=False):
+    id: int | str | UnsetType | None = UNSET
+    method: Raw = _ABSENT
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
 _decode_envelope = msgspec.json.Decoder(Envelope).decode
 _decode_error = msgspec.json.Decoder(dict[str, Any]).decode
 encode_json = msgspec.json.Encoder().encode
@@ -121,10 +127,23 @@ def read_envelope(line: bytes) -> Envelope:
     Raises:
         InvalidMessage: ``line`` is not JSON, not one object, or not JSON-RPC 2.0.
     """
-    envelope = _read(_decode_envelope, line)
+    try:
+        envelope = _read(_decode_envelope, line)
+    except InvalidMessage as error:
+        error.asks = _asked_by(line)
+        raise
     if envelope.jsonrpc != "2.0":
-        raise InvalidMessage("'jsonrpc' is not \"2.0\"", excerpt(line))
+        raise InvalidMessage("'jsonrpc' is not \"2.0\"", excerpt(line), asks=_asked_by(line))
     return envelope
+
+
+def _asked_by(line: bytes) -> RequestId | None:
+    """The id of something with a ``method``, whatever else is wrong with it."""
+    try:
+        head = _decode_head(line)
+    except MALFORMED:
+        return None
+    return head.id if head.method and not isinstance(head.id, UnsetType) else None
 
 
 def _read(decode: Callable[[bytes], T], line: bytes) -> T:

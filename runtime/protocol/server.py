@@ -202,6 +202,8 @@ class ServerConnection:
         except InvalidMessage as invalid:
             if (id := invalid.answers) is not None and (method := self._asked.pop(id, None)) is not None:
                 return [Invalid(id, WireError(f"answer to {method}", "", invalid.reason))]
+            if (id := invalid.asks) is not None and id not in self._pending:
+                return _refuse(id, codes.INVALID_REQUEST, f"Invalid request: {invalid.reason}")
             return [Ignored(invalid.reason, invalid.line)]
         match message:
             case Request():

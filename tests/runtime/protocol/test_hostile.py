@@ -5,18 +5,22 @@ from math import inf, nan
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from runtime.protocol import (
     Answered,
+    Asked,
     Failed,
     Ignored,
     InputRequired,
     Invalid,
     Opened,
     OpenFailed,
+    Send,
     ServerConnection,
     State,
 )
+from runtime.protocol.versions import CLIENT_CAPABILITIES, TASKS
 from tests.runtime.protocol.judged import ALL, INITIALIZED, client, legacy, line, modern, result
 
 NO_ANSWERS = [
@@ -140,3 +144,38 @@ def test_progress_that_json_cannot_tell_is_not_told(official):
     told = official("2025-11-25").check_line(server.progress(1, 0, nan))
     assert told["params"] == {"progressToken": "p", "progress": 0}
     assert server.progress(1, 10**400) is not None
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b'{"jsonrpc":"2.0","id":5,"method":7}',
+        b'{"jsonrpc":"2.0","id":5,"method":{},"params":{}}',
+        b'{"id":5,"method":"tools/list"}',
+        b'{"jsonrpc":"1.0","id":5,"method":"tools/list"}',
+        b'{"jsonrpc":2.0,"id":5,"method":"tools/list"}',
+    ],
+)
+def test_a_request_with_an_id_is_answered_whatever_is_wrong_with_it(official, request_line):
+    server = greeted()
+    [event] = server.receive(request_line)
+    assert isinstance(event, Send)
+    refusal = official("2025-11-25").check_line(event.data)
+    assert (refusal["id"], refusal["error"]["code"]) == (5, -32600)
+    assert server.receive(line(id=5, method="tools/list")) == [Asked(5, "tools/list", {})]
+    [twice] = server.receive(request_line)
+    assert isinstance(twice, Ignored)  # that id waits for a proper answer
+
+
+@pytest.mark.parametrize("noise", [b'{"id":5,"level":"info"}', b'{"method":7}', b'{"id":null,"method":7}', b"{"])
+def test_what_asks_nothing_is_not_answered(noise):
+    [event] = greeted().receive(noise)
+    assert isinstance(event, Ignored)
+
+
+@pytest.mark.parametrize("extensions", [None, {"x/y": {}}])
+def test_tasks_are_declared_beside_whatever_another_has_declared(extensions):
+    capabilities = Raw(json.dumps({"roots": {}, "extensions": extensions}).encode())
+    _, said = modern().call_tool("t", tasks=True, meta={CLIENT_CAPABILITIES: capabilities})
+    declared = json.loads(said)["params"]["_meta"][CLIENT_CAPABILITIES]
+    assert declared == {"roots": {}, "extensions": {**(extensions or {}), TASKS: {}}}
