@@ -329,7 +329,7 @@ class Refusal:
     challenge: str | None
     """The ``WWW-Authenticate`` header."""
     location: str
-    """Where a redirect leads."""
+    """Where a redirect leads within the origin; empty: nowhere."""
 
     @property
     def is_mismatch(self) -> bool:

@@ -72,6 +72,7 @@ _POST = {"Content-Type": "application/json", "Accept": "application/json, text/e
 _GET = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
 _TELLING = ("initialize", "tools/list")  # from whose results the transport learns
 _REDIRECTS = 3  # in a row
+_MOVED = (301, 302, 303, 307, 308)
 _PAGES = 100  # of the list of tools, when it is listed anew to learn a call's headers
 _ENDING = 1.0  # seconds that a stream has to end once its answer is there
 _PAUSE = 1.0  # seconds until a stream is opened again, where it does not say; then twice as long each time
@@ -396,8 +397,9 @@ class HttpTransport(Transport):
                     renewed = True  # that is how many say what 404 is for
                     if await self._is_forgotten(session) and await self._renewed(session):
                         continue
-                case Refusal(Verdict.MOVED) if redirects < _REDIRECTS and self._web.follow(refusal.location):
+                case Refusal(Verdict.MOVED) if redirects < _REDIRECTS and refusal.location:
                     redirects += 1
+                    self._move(refusal.location)
                     continue
                 case Refusal(Verdict.REFUSED) if out.method == "initialize" and await self._speaks_sse(refusal):
                     continue
@@ -457,8 +459,14 @@ class HttpTransport(Transport):
             body,
             response.headers.get("content-type", ""),
             response.headers.get("www-authenticate"),
-            response.headers.get("location", ""),
+            self._web.redirected(response),
         )
+
+    def _move(self, url: str) -> None:
+        if self._endpoint is None:
+            self._web.move(url)
+        else:
+            self._endpoint = httpx2.URL(url)
 
     # What comes back
 
@@ -677,27 +685,35 @@ class HttpTransport(Transport):
     async def _take_sse(
         self, task_status: trio.TaskStatus[Unauthorized | Unreachable | None]
     ) -> Unauthorized | Unreachable:
-        patience = self._web.timeouts.acknowledge
-        async with self._web.ask("GET", _GET, patience=patience) as response:
-            status = response.status_code
-            if status in (401, 403):
-                return Unauthorized(status, response.headers.get("www-authenticate"))
-            if not is_event_stream(status, response.headers.get("content-type", "")):
-                return Unreachable(self._web.address, f"HTTP {status} to GET, and no event stream")
-            stream = EventStream(self._message_limit)
-            with trio.move_on_after(inf if patience is None else patience) as naming:
-                async with aclosing(self._web.events(response, stream)) as events:
-                    async for event in events:
-                        if self._endpoint is not None:
-                            for line in messages_in(event.data) if event.type == "message" else ():
-                                await self._inbox.put(line)
-                        elif event.type == "endpoint":
-                            self._endpoint = self._web.same_origin(event.data.decode("utf-8", "replace"))
-                            if self._endpoint is None:
-                                return Unreachable(self._web.address, "it names an endpoint of another origin")
-                            naming.deadline = inf
-                            self._proven = True
-                            task_status.started(None)
+        for _ in range(1 + _REDIRECTS):
+            async with self._web.ask("GET", _GET, patience=self._web.timeouts.acknowledge) as response:
+                if response.status_code not in _MOVED or not (elsewhere := self._web.redirected(response)):
+                    return await self._take_sse_events(response, task_status)
+            self._web.move(elsewhere)
+        return Unreachable(self._web.address, "it redirects in circles")
+
+    async def _take_sse_events(
+        self, response: httpx2.Response, task_status: trio.TaskStatus[Unauthorized | Unreachable | None]
+    ) -> Unauthorized | Unreachable:
+        status, patience = response.status_code, self._web.timeouts.acknowledge
+        if status in (401, 403):
+            return Unauthorized(status, response.headers.get("www-authenticate"))
+        if not is_event_stream(status, response.headers.get("content-type", "")):
+            return Unreachable(self._web.address, f"HTTP {status} to GET, and no event stream")
+        stream = EventStream(self._message_limit)
+        with trio.move_on_after(inf if patience is None else patience) as naming:
+            async with aclosing(self._web.events(response, stream)) as events:
+                async for event in events:
+                    if self._endpoint is not None:
+                        for line in messages_in(event.data) if event.type == "message" else ():
+                            await self._inbox.put(line)
+                    elif event.type == "endpoint":
+                        self._endpoint = self._web.same_origin(event.data.decode("utf-8", "replace"))
+                        if self._endpoint is None:
+                            return Unreachable(self._web.address, "it names an endpoint of another origin")
+                        naming.deadline = inf
+                        self._proven = True
+                        task_status.started(None)
         return Unreachable(self._web.address, "an event stream that names no endpoint")
 
 

@@ -32,6 +32,7 @@ KEPT_FOR = 4.0  # seconds a connection is kept unused: less than the five after 
 
 _TOGETHER = 2  # times the limit of one message is what all that are not complete may hold
 _EXCERPT = 64 * 1024  # bytes of an answer that is no message which are read, to be shown
+_CODINGS = ("identity", "gzip", "deflate")
 _OURS = frozenset({"accept", "accept-encoding", "content-length", "content-type", "mcp-session-id", "last-event-id"})
 
 
@@ -120,18 +121,20 @@ class Web:
             return await self._client.send(request, stream=True, follow_redirects=False)
         raise Lost(f"none within {patience:g} s")
 
-    def follow(self, location: str) -> bool:
-        """Whether a redirect stays within the origin; if so, all goes there from now on."""
-        target = self.same_origin(location)
-        if target is not None:
-            self._url = target
-        return target is not None
+    def move(self, url: str) -> None:
+        """From now on all goes there, where not said otherwise."""
+        self._url = httpx2.URL(url)
 
-    def same_origin(self, reference: str) -> httpx2.URL | None:
+    def redirected(self, response: httpx2.Response) -> str:
+        """Where an answer redirects to within this origin; empty: nowhere."""
+        target = self.same_origin(response.headers.get("location", ""), response.url)
+        return "" if target is None else str(target)
+
+    def same_origin(self, reference: str, base: httpx2.URL | None = None) -> httpx2.URL | None:
         """The address that a reference of the server's means, if it is of this origin."""
         try:
-            target = self._url.join(reference)
-        except httpx2.InvalidURL:
+            target = (base or self._url).join(reference)
+        except (httpx2.InvalidURL, ValueError):
             return None
         return target.copy_with(fragment=None) if reference and _origin(target) == _origin(self._url) else None
 
@@ -163,7 +166,7 @@ class Web:
         """The body, or as much of it as is worth showing and comes in time."""
         read = b""
         patience = inf if self.timeouts.acknowledge is None else self.timeouts.acknowledge
-        with trio.move_on_after(patience), _in_our_words():
+        with trio.move_on_after(patience), suppress(Lost), _in_our_words():
             async with _pieces(response) as pieces:
                 async for piece in pieces:
                     read += piece
@@ -195,6 +198,9 @@ async def _pieces(response: httpx2.Response) -> AsyncIterator[AsyncIterator[byte
     Where httpx2 is left between two pieces it leaves generators of its own unfinished, for the garbage collector to
     complain of. So it is not left: it goes on until it has to wait, and there it is cancelled.
     """
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in _CODINGS:  # one on top of another, say, makes gigabytes of a few kilobytes
+        raise Lost(f"it is encoded as {coding[:100]!r}, which nobody asked for")
     pieces = response.aiter_bytes()
     try:
         yield pieces

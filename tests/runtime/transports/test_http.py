@@ -428,6 +428,20 @@ async def test_a_redirect_within_the_origin_is_followed_and_remembered():
         assert [asked.path for asked in server.asked] == ["/mcp", "/mcp/", "/mcp/"]
 
 
+async def test_requests_that_are_redirected_together_go_where_each_was_told():
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.path == "/mcp":
+            await server.until(lambda: len(server.asked) >= 3)
+            await reply.whole(307, b"", {"Location": "v2/mcp"})
+        else:
+            await (echo(asked, reply) if asked.path == "/v2/mcp" else reply.whole(404))
+
+    async with talking(script) as (transport, server):
+        for id in (1, 2, 3):
+            await transport.send(modern(id))
+        assert {(await next_message(transport))["result"]["_meta"][VERSION] for _ in range(3)} == {"2026-07-28"}
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_to_another_origin_is_refused_and_nothing_goes_there(status):
     async def script(asked: Asked, reply: Reply) -> None:
@@ -486,6 +500,24 @@ async def test_an_answer_past_the_limit_is_lost_alone_whatever_it_was_compressed
             assert ("error" in answer) == (id == 1)
             if id == 1:
                 assert "50000" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "br", "what"])
+async def test_only_a_coding_that_was_asked_for_is_read(coding):
+    """Two on top of each other make gigabytes of a few kilobytes, which would keep everybody waiting to be unpacked."""
+
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.json["id"] == 1:
+            twice = gzip.compress(gzip.compress(json.dumps(result(asked)).encode()))
+            await reply.json(twice, headers={"Content-Encoding": coding})
+        else:
+            await echo(asked, reply)
+
+    async with talking(script) as (transport, _):
+        await transport.send(modern(1))
+        assert (await next_message(transport))["error"]["code"] == NO_ANSWER
+        await transport.send(modern(2))
+        assert (await next_message(transport))["id"] == 2
 
 
 async def test_what_is_sent_has_the_configured_headers_and_never_one_of_ours_from_there():
@@ -942,6 +974,18 @@ async def test_http_and_sse_posts_to_the_endpoint_and_hears_by_the_stream_in_ord
         assert transport.way is Way.SSE
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_an_sse_server_may_redirect_to_its_stream(status):
+    async def script(asked: Asked, reply: Reply) -> None:
+        await (reply.whole(status, b"", {"Location": "/sse/"}) if asked.path == "/mcp" else serve(asked, reply))
+
+    serve = old()
+    async with talking(script, type="sse") as (transport, server):
+        await transport.send(legacy(1, "ping"))
+        assert (await next_message(transport))["id"] == 1
+        assert [asked.path for asked in server.asked] == ["/mcp", "/sse/", "/messages?session=1"]
+
+
 async def test_the_end_of_its_stream_is_the_end_of_an_sse_connection():
     async with talking(old(), type="sse") as (transport, _):
         await transport.send(legacy(1, "die"))
@@ -953,7 +997,7 @@ async def test_the_end_of_its_stream_is_the_end_of_an_sse_connection():
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["http://127.0.0.1:1/messages", "https://example.org/x", "//example.org", "http://["]
+    "endpoint", ["http://127.0.0.1:1/messages", "https://example.org/x", "//example.org", "http://[", "http:////x["]
 )
 async def test_an_endpoint_of_another_origin_is_refused(endpoint):
     async with talking(old(endpoint), type="sse") as (transport, server):
