@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
+
 from runtime.journal.chronicle import MEMORY, Chronicle
 from runtime.journal.records import Host, Service
 
@@ -28,7 +30,7 @@ def store_for(config: RuntimeConfig, guard: Guard) -> Store | None:
     rules = config.journal
     if rules is None or (directory := journal_directory(config)) is None:
         return None
-    host = Host(guard.host_id, os.getpid(), guard.hold(), config.source, time.time())
+    host = Host(guard.host_id, os.getpid(), guard.hold(), source_of(config), time.time())
     return SqliteStore(directory, host, lambda other: has_ended(other.lock, other.pid), rules.events, rules.days)
 
 
@@ -43,6 +45,19 @@ def journal_directory(config: RuntimeConfig) -> Path | None:
         return Path(reveal(config.journal.path))
     state = state_directory()
     return None if state is None else state / "journal"
+
+
+def source_of(config: RuntimeConfig) -> str:
+    """Return what the journal knows a configuration by, so that another one's servers are never taken for its.
+
+    It is its file, wherever it was named from; of one that is given in code, where the program runs.
+    """
+    if config.source != attrs.fields(type(config)).source.default:
+        return os.path.abspath(config.source)
+    try:
+        return f"{config.source} {os.getcwd()}"
+    except FileNotFoundError:  # somebody has removed it
+        return config.source
 
 
 def chronicle_of(house: House, store: Store | None) -> Chronicle:

@@ -139,3 +139,14 @@ async def test_the_journal_is_a_service_that_comes_back_alone(autojump_clock):
         assert services["services/journal"].incarnation == 2
         assert services["services/registry"].incarnation == before
         assert [entry.name for entry in await host.history("a")] == ["ready", "starting"]
+
+
+async def test_a_configuration_is_the_same_wherever_it_is_named_from_and_another_one_is_not(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mcp.json").write_text(json.dumps(configuration(tmp_path / "journal")))
+    for directory, path in (("a", "mcp.json"), ("b", "mcp.json"), (".", "a/mcp.json")):
+        monkeypatch.chdir(tmp_path / directory)
+        async with runtime.open_runtime(path) as host:
+            history = await host.history("notes")
+    assert len({entry.host for entry in history}) == 2

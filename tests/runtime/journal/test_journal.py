@@ -32,7 +32,7 @@ class Shelf:
     batches: list[Batch] = field(factory=list)
     opened: bool = False
     lost: tuple[str, ...] = ()
-    gate: threading.Event | None = None  # what a write waits for
+    gate: threading.Event | None = None  # what a write waits for once it is done
 
     def _step(self) -> None:
         if self.script and (error := self.script.pop(0)) is not None:
@@ -46,10 +46,10 @@ class Shelf:
 
     def write(self, batch: Batch) -> None:
         assert self.opened
-        if self.gate is not None:
-            self.gate.wait()
         self._step()
         self.batches.append(batch)
+        if self.gate is not None:
+            self.gate.wait()
 
     def history(self, server: str | None, limit: int, since: float) -> Sequence[Entry]:
         if not self.opened:
@@ -97,6 +97,7 @@ async def test_events_that_come_close_together_are_written_together_and_unasked(
         for burst in range(3):
             for name in range(10):
                 feed.publish(stopped(name))
+                await trio.sleep(0.001)
             with trio.fail_after(5):
                 while len(shelf.batches) == burst:  # noqa: ASYNC110 - a thread of no event to wait for
                     await trio.sleep(0.005)
@@ -132,6 +133,7 @@ async def test_trouble_with_the_store_is_told_once_and_nothing_is_lost_of_it(aut
         ]
         assert [entry.server for entry in await chronicle.history("1", 9, 0.0)] == ["1"]
         assert (await heard.receive()).told() == "the journal can be written again"
+        assert trio.current_time() > 10, "it is tried again after longer and longer pauses"
         await system["journal"].ask(Flush())
         assert shelf.said == ["1", "journal_failed", "journal_restored"]
         assert system["journal"].incarnation == 1

@@ -77,6 +77,11 @@ def test_history_is_newest_first_of_one_server_or_all_and_of_a_time(store):
     assert numbers(store, "nobody") == []
 
 
+def test_of_events_of_one_moment_the_last_comes_first(store):
+    store.write(Batch([Noted(number, NOW, ServerStopped(0.0, "files")) for number in (1, 2, 3)]))
+    assert numbers(store) == [3, 2, 1]
+
+
 def test_what_comes_back_is_what_went_in(store):
     crashed = ServerCrashed(1.5, "files", 2, "exit code 1", None)
     store.write(Batch([Noted(1, NOW, crashed)]))
