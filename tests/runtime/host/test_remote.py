@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+import trio_websocket
 
 import runtime
-from runtime import CallInterrupted, CallRefused, NotAuthorized, Sent, ServerError, State
+from runtime import CallInterrupted, CallRefused, NotAuthorized, ResourceChanged, Sent, ServerError, State
 from runtime.journal import ServerReady, ServerStep
 from runtime.protocol import Era
 from tests.http_server import Asked, Dies, Reply, open_http_server
@@ -143,6 +146,111 @@ async def test_a_killed_connection_is_made_again():
         await host.kill("far")
         assert (await host.call("far", "echo")).text == "well"
         assert host.status()["far"].incarnation == 2
+
+
+class Legacy:
+    """A legacy server with sessions and all that must be told to a new one; it forgets its session when it is told to.
+
+    ``tools`` are what it lists.
+    """
+
+    def __init__(self) -> None:
+        self.session = 0
+        self.forgotten = False
+        self.tools = [tool("echo")]
+        self.heard: list[tuple[int, str, Any]] = []  # (session, method, params)
+
+    async def __call__(self, asked: Asked, reply: Reply) -> None:
+        if asked.method != "POST":
+            await reply.whole(405)
+            return
+        message = asked.json
+        method, params = message["method"], message.get("params", {})
+        if method == "initialize":
+            self.session += 1
+            self.forgotten = False
+            offers: dict[str, Any] = {"tools": {}, "logging": {}, "resources": {"subscribe": True}}
+            info = {"name": "far", "version": "1"}
+            result: Any = {"protocolVersion": "2025-06-18", "capabilities": offers, "serverInfo": info}
+        elif self.forgotten or "mcp-session-id" not in asked.headers:
+            await reply.whole(404 if self.forgotten else 400)
+            return
+        else:
+            result = {
+                "tools/list": {"tools": self.tools},
+                "resources/list": {"resources": []},
+                "resources/templates/list": {"resourceTemplates": []},
+                "tools/call": {"content": [{"type": "text", "text": "well"}]},
+            }.get(method, {})
+        self.heard.append((self.session, method, params))
+        if "id" not in message:
+            await reply.whole(202)
+        else:
+            answer = {"jsonrpc": "2.0", "id": message["id"], "result": result}
+            await reply.json(answer, headers={"Mcp-Session-Id": f"session-{self.session}"})
+
+
+async def test_a_server_that_has_forgotten_its_session_is_told_again_and_its_lists_are_fetched():
+    legacy = Legacy()
+    async with (
+        open_http_server(legacy) as server,
+        opened(config(url=server.url)) as host,
+        host.subscribe("far", "notes://one") as changes,
+    ):
+        assert host.status()["far"].era is Era.LEGACY
+        await host.set_log_level("far", "warning")
+        legacy.forgotten, legacy.tools = True, [tool("echo"), tool("more")]
+        assert (await host.call("far", "echo")).text == "well"
+        assert await changes.receive() == ResourceChanged("far", "notes://one", missed=True)
+        told = [(method, params) for session, method, params in legacy.heard if session == 2]
+        assert ("logging/setLevel", {"level": "warning"}) in told
+        assert ("resources/subscribe", {"uri": "notes://one"}) in told
+        async with host.events() as events:
+            while [entry.name for entry in host.tools()] != ["echo", "more"]:
+                await events.receive()
+        status = host.status()["far"]
+        assert (status.incarnation, status.restarts, legacy.session) == (1, 0, 2)
+
+
+@asynccontextmanager
+async def websocket_server(modern: Modern) -> AsyncIterator[tuple[str, list[trio_websocket.WebSocketRequest]]]:
+    """A modern server's answers over WebSockets: its url, and whoever has connected."""
+    requests: list[trio_websocket.WebSocketRequest] = []
+
+    async def serve(request: trio_websocket.WebSocketRequest) -> None:
+        requests.append(request)
+        connection = await request.accept(subprotocol="mcp")
+        with suppress(trio_websocket.ConnectionClosed):
+            while True:
+                asked = json.loads(await connection.get_message())
+                if "id" not in asked:
+                    continue
+                result = modern.results[asked["method"]]
+                if result is None:
+                    await connection.aclose()
+                await connection.send_message(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}))
+
+    async with trio.open_nursery() as nursery:
+        listen = partial(trio_websocket.serve_websocket, serve, "127.0.0.1", 0, None)
+        server = await nursery.start(listen)
+        yield f"ws://127.0.0.1:{server.port}/mcp", requests
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_server_behind_a_websocket_is_called_and_reached_again_when_it_has_hung_up():
+    modern = Modern()
+    async with websocket_server(modern) as (url, requests):
+        async with opened(config(url=url, headers={"Authorization": SECRET})) as host:
+            assert (await host.call("far", "echo", {"n": 1})).text == "well"
+            assert (host.status()["far"].era, host.status()["far"].pid) == (Era.MODERN, None)
+            assert (b"authorization", SECRET.encode()) in requests[0].headers
+            answer, modern.results["tools/call"] = modern.results["tools/call"], None
+            with pytest.raises(CallInterrupted) as interrupted:
+                await host.call("far", "echo")
+            assert interrupted.value.sent is Sent.UNKNOWN
+            modern.results["tools/call"] = answer
+            assert (await host.call("far", "echo")).text == "well"
+            assert (host.status()["far"].incarnation, len(requests)) == (2, 2)
 
 
 # -- HTTP servers of our own
