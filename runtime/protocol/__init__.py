@@ -64,11 +64,11 @@ if TYPE_CHECKING:
     from .methods import method_of as method_of
     from .methods import params_of as params_of
     from .methods import result_of as result_of
-    from .server import LOG_LEVELS as LOG_LEVELS
-    from .server import CacheHint as CacheHint
     from .server import LevelSet as LevelSet
     from .server import ServerConnection as ServerConnection
     from .server import ServerEvent as ServerEvent
+    from .server_admission import LOG_LEVELS as LOG_LEVELS
+    from .server_shape import CacheHint as CacheHint
     from .server_state import ServerState as ServerState
     from .state import State as State
     from .translation import error_for as error_for
@@ -100,7 +100,9 @@ _ROOMS = {
         "encode_error encode_notification encode_request encode_response"
     ),
     "methods": "METHODS Method method_of params_of result_of",
-    "server": "CacheHint LOG_LEVELS LevelSet ServerConnection ServerEvent",
+    "server": "LevelSet ServerConnection ServerEvent",
+    "server_admission": "LOG_LEVELS",
+    "server_shape": "CacheHint",
     "server_state": "ServerState",
     "state": "State",
     "translation": "error_for url_elicitations",

@@ -2,7 +2,8 @@
 
 What can be answered without knowing any tool is answered here (discover, initialize, ping, the log level, refusals);
 everything else is `Asked` of the driver, which answers with `ServerConnection.answer` or `fail` and never thinks of
-eras: results and errors are given their shape here. `server_state` has the tables of states and methods.
+eras. `server_state` has the tables of states and methods, `server_admission` what a request must bring, `server_shape`
+what an answer looks like in which revision, `server_listening` what a listener is told.
 
 A connection is one ordered stream (stdio, memory, WebSocket), one session of a legacy HTTP client, or one modern
 HTTP request: that is stateless, so a connection made for it alone serves it. Each method that makes a line names the
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from math import inf
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from attrs import define, field, frozen
@@ -42,7 +43,9 @@ from .jsonrpc import (
     encode_response,
     split_batch,
 )
-from .server_shape import legacy, members, plain
+from .server_admission import LOG_LEVELS, Refused, check_envelope, check_era, invalid, object_in, versions_data
+from .server_listening import LISTS, check_wish, frame, honoured
+from .server_shape import CacheHint, hint_for, in_modern_words, legacy, members, modern, plain
 from .server_state import ERAS, REFUSALS, TRANSITIONS, Met, ServerState, exists, lacks
 from .translation import error_for, url_elicitations
 from .versions import (
@@ -59,10 +62,7 @@ from .versions import (
     Era,
 )
 
-__all__ = ["LOG_LEVELS", "CacheHint", "LevelSet", "ServerConnection", "ServerEvent"]
-
-LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
-"""By severity, the least first (RFC 5424)."""
+__all__ = ["LevelSet", "ServerConnection", "ServerEvent"]
 
 Kind: TypeAlias = Literal["tools", "prompts", "resources"]
 
@@ -77,26 +77,6 @@ class LevelSet(Value):
 ServerEvent: TypeAlias = Asked | Answered | Failed | Invalid | CancelRequested | LevelSet | Notified | Send | Ignored
 
 
-@frozen(repr=False)
-class CacheHint(Value):
-    """For how many milliseconds a modern client may keep a result, and whether it may share it."""
-
-    ttl_ms: int = 0
-    scope: Literal["public", "private"] = "private"
-
-
-_LIST = CacheHint(scope="public")
-# MCP 2026-07-28, caching: complete results of these carry hints. What is read may be the reader's alone.
-CACHEABLE: Mapping[str, CacheHint] = {
-    "server/discover": _LIST,
-    "tools/list": _LIST,
-    "prompts/list": _LIST,
-    "resources/list": _LIST,
-    "resources/templates/list": _LIST,
-    "resources/read": CacheHint(),
-}
-_NO_HINTS: Mapping[str, CacheHint] = MappingProxyType({})
-_LISTS = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -131,7 +111,7 @@ class ServerConnection:
     _info: Mapping[str, Any]
     _capabilities: Mapping[str, Any]
     _instructions: str | None = None
-    _hints: Mapping[str, CacheHint] = field(default=_NO_HINTS, kw_only=True)
+    _hints: Mapping[str, CacheHint] = field(default=_NOTHING, kw_only=True)
     _eras: Collection[Era] = field(default=(Era.MODERN, Era.LEGACY), kw_only=True)
     _limit: int = field(default=1024, kw_only=True)
     _state: ServerState = field(default=ServerState.UNBOUND, init=False)
@@ -273,7 +253,7 @@ class ServerConnection:
             raise LocalProtocolError(f"{work.method}: cannot be answered by asking for input")
         for request in requests.values():
             self._demand(id, request["method"], request.get("params", _NOTHING))
-        wanted = {key: _in_modern_words(request) for key, request in requests.items()}
+        wanted = {key: in_modern_words(request) for key, request in requests.items()}
         result: dict[str, Any] = {"resultType": "input_required"}
         if wanted or state is None:
             result["inputRequests"] = wanted
@@ -361,8 +341,8 @@ class ServerConnection:
         work = self._pending.get(id)
         if work is None or work.method != "subscriptions/listen" or work.honoured is not None:
             return None
-        work.honoured = self._honoured(work.params["notifications"])
-        return _frame(id, "notifications/subscriptions/acknowledged", {"notifications": work.honoured})
+        work.honoured = honoured(work.params["notifications"], self._capabilities)
+        return frame(id, "notifications/subscriptions/acknowledged", {"notifications": work.honoured})
 
     def changed(self, kind: Kind) -> list[bytes]:
         """The lines that tell each listener that a list is not what it was; a legacy client always listens."""
@@ -370,7 +350,7 @@ class ServerConnection:
         if self._state is ServerState.LEGACY:
             offered = (self._capabilities.get(kind) or _NOTHING).get("listChanged")
             return [encode_notification(method)] if offered else []
-        return [_frame(id, method, {}) for id, honoured in self._listeners() if honoured.get(_LISTS[kind])]
+        return [frame(id, method, {}) for id, honoured in self._listeners() if honoured.get(LISTS[kind])]
 
     def updated(self, uri: str) -> list[bytes]:
         """The lines that tell whoever subscribed to it that a resource is not what it was."""
@@ -378,7 +358,7 @@ class ServerConnection:
         if self._state is ServerState.LEGACY:
             return [encode_notification(method, {"uri": uri})] if uri in self._subscribed else []
         return [
-            _frame(id, method, {"uri": uri})
+            frame(id, method, {"uri": uri})
             for id, honoured in self._listeners()
             if uri in honoured.get("resourceSubscriptions", ())
         ]
@@ -414,19 +394,19 @@ class ServerConnection:
         id, method = request.id, request.method
         try:
             params: dict[str, Any] = {} if request.params is None else _decode_object(request.params)
-            meta = _object(params, "_meta")
+            meta = object_in(params, "_meta")
             return self._admit(id, method, params, meta)
         except MALFORMED as error:
             return _refuse(id, codes.INVALID_PARAMS, f"Invalid params: {error}")
-        except _Refused as refused:
+        except Refused as refused:
             return [Send(encode_error(id, refused.error))]
 
     def _admit(self, id: RequestId, method: str, params: dict[str, Any], meta: Mapping[str, Any]) -> list[ServerEvent]:
         if id in self._pending:
-            raise _Refused(codes.INVALID_REQUEST, f"Request id {id!r} is in use")
+            raise Refused(codes.INVALID_REQUEST, f"Request id {id!r} is in use")
         met = self._meets(method, params, meta)
         if (refusal := REFUSALS[self._state].get(met)) is not None:
-            raise _Refused(*refusal, _versions(params.get("protocolVersion")) if met is Met.INITIALIZE else None)
+            raise Refused(*refusal, versions_data(params.get("protocolVersion")) if met is Met.INITIALIZE else None)
         if met is Met.INITIALIZE:
             return [Send(encode_response(id, self._greet(params)))]
         self._state = TRANSITIONS[self._state][met]
@@ -437,7 +417,7 @@ class ServerConnection:
         era = self.era
         assert era is not None
         if not exists(method, era, self._capabilities):
-            raise _Refused(codes.METHOD_NOT_FOUND, f"Method not found: {method}")
+            raise Refused(codes.METHOD_NOT_FOUND, f"Method not found: {method}")
         return self._accept(id, method, params, meta)
 
     def _meets(self, method: str, params: Mapping[str, Any], meta: Mapping[str, Any]) -> Met:
@@ -446,36 +426,20 @@ class ServerConnection:
         if PROTOCOL_VERSION not in meta:
             if method != "initialize":
                 return Met.PLAIN
-            self._speaks(Era.LEGACY, params.get("protocolVersion"))
+            check_era(Era.LEGACY, self._eras, params.get("protocolVersion"))
             return Met.INITIALIZE
         if self.era is not Era.LEGACY:
-            self._check_envelope(meta)
+            check_envelope(meta, self._eras)
         return Met.ENVELOPED
-
-    def _check_envelope(self, meta: Mapping[str, Any]) -> None:
-        version = meta[PROTOCOL_VERSION]
-        if not isinstance(version, str):
-            raise _invalid(f"_meta: {PROTOCOL_VERSION} must be a string")
-        self._speaks(Era.MODERN, version)
-        if version != MODERN_VERSION:
-            raise _Refused(
-                codes.UNSUPPORTED_VERSION, f"Unsupported protocol version: {version}", _versions(version, self._eras)
-            )
-        if not isinstance(meta.get(CLIENT_CAPABILITIES), dict):
-            raise _invalid(f"_meta lacks {CLIENT_CAPABILITIES}")
-        if (level := meta.get(LOG_LEVEL)) is not None and level not in LOG_LEVELS:
-            raise _invalid(f"_meta: {LOG_LEVEL} must be one of {', '.join(LOG_LEVELS)}")
-
-    def _speaks(self, era: Era, version: Any) -> None:
-        if era not in self._eras:
-            spoken = MODERN_VERSION if era is Era.LEGACY else LEGACY_VERSIONS[0]
-            raise _Refused(codes.UNSUPPORTED_VERSION, f"This server speaks {spoken}", _versions(version, self._eras))
 
     def _greet(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         offered = params.get("protocolVersion")
         if not isinstance(offered, str):
-            raise _invalid("protocolVersion must be a string")
-        self._greeting = {"capabilities": _object(params, "capabilities"), "clientInfo": _object(params, "clientInfo")}
+            raise invalid("protocolVersion must be a string")
+        self._greeting = {
+            "capabilities": object_in(params, "capabilities"),
+            "clientInfo": object_in(params, "clientInfo"),
+        }
         self._state = TRANSITIONS[self._state][Met.INITIALIZE]
         self._version = offered if offered in LEGACY_VERSIONS else LEGACY_VERSIONS[0]
         return {
@@ -494,21 +458,21 @@ class ServerConnection:
                 return [Send(encode_response(id, self._dressed(id, _Work(method, params, meta), discovery)))]
             case "logging/setLevel":
                 if (level := params.get("level")) not in LOG_LEVELS:
-                    raise _invalid(f"level must be one of {', '.join(LOG_LEVELS)}")
+                    raise invalid(f"level must be one of {', '.join(LOG_LEVELS)}")
                 self._level = level
                 return [Send(encode_response(id, {})), LevelSet(level)]
             case "resources/subscribe" | "resources/unsubscribe" if not isinstance(params.get("uri"), str):
-                raise _invalid("uri must be a string")
+                raise invalid("uri must be a string")
             case "resources/unsubscribe":
                 self._subscribed.discard(params["uri"])
             case "subscriptions/listen":
-                _check_wish(params)
+                check_wish(params)
             case _ if self.era is Era.MODERN:
-                _object(params, "inputResponses")
+                object_in(params, "inputResponses")
                 if not isinstance(params.get("requestState"), str | None):
-                    raise _invalid("requestState must be a string")
+                    raise invalid("requestState must be a string")
         if len(self._pending) >= self._limit or self._is_full(method, params):
-            raise _Refused(codes.INTERNAL_ERROR, f"More than {self._limit} of these at once")
+            raise Refused(codes.INTERNAL_ERROR, f"More than {self._limit} of these at once")
         self._pending[id] = _Work(method, params, meta)
         return [Asked(id, method, params)]
 
@@ -547,17 +511,7 @@ class ServerConnection:
             meta = {SERVER_INFO: self._info, **plain(result["_meta"])}
         if work.method == "subscriptions/listen":
             meta = {**plain(meta), SUBSCRIPTION_ID: id}
-        dress: dict[str, Any] = {"resultType": "complete"}
-        if work.method in CACHEABLE and plain(result.get("resultType", "complete")) == "complete":
-            hint = self._hint(work)
-            dress |= {"ttlMs": hint.ttl_ms, "cacheScope": hint.scope}
-        return {**dress, **result, "_meta": meta}
-
-    def _hint(self, work: _Work) -> CacheHint:
-        # 2026-07-28, multi round-trip requests: the result of a retried request must not be cached.
-        if "inputResponses" in work.params or "requestState" in work.params:
-            return CacheHint()
-        return self._hints.get(work.method) or CACHEABLE[work.method]
+        return modern(result, meta, hint_for(work.method, work.params, self._hints))
 
     def _forget(self, id: RequestId, work: _Work) -> None:
         del self._pending[id]
@@ -594,68 +548,8 @@ class ServerConnection:
         self._asked[id] = method
         return id, line
 
-    def _honoured(self, wish: Mapping[str, Any]) -> dict[str, Any]:
-        """The part of a wish that the capabilities promise to fulfil."""
-        offered = {kind: self._capabilities.get(kind) or _NOTHING for kind in _LISTS}
-        honoured: dict[str, Any] = {
-            name: True for kind, name in _LISTS.items() if wish.get(name) and offered[kind].get("listChanged")
-        }
-        if wish.get("resourceSubscriptions") and offered["resources"].get("subscribe"):
-            honoured["resourceSubscriptions"] = wish["resourceSubscriptions"]
-        return honoured
-
     def _listeners(self) -> Iterable[tuple[RequestId, Mapping[str, Any]]]:
         return [(id, work.honoured) for id, work in self._pending.items() if work.honoured is not None]
-
-
-class _Refused(Exception):
-    """Becomes the answer of the request in hand."""
-
-    def __init__(self, code: int, message: str, data: Any = None) -> None:
-        super().__init__(message)
-        self.error = JsonRpcError(code, message, data)
-
-
-def _invalid(reason: str) -> _Refused:
-    return _Refused(codes.INVALID_PARAMS, f"Invalid params: {reason}")
-
-
-def _object(params: Mapping[str, Any], name: str) -> dict[str, Any]:
-    value = params.get(name)
-    if value is None:
-        return {}
-    if type(value) is not dict:
-        raise _invalid(f"{name} must be an object")
-    return value
-
-
-def _check_wish(params: Mapping[str, Any]) -> None:
-    if type(wish := params.get("notifications")) is not dict:
-        raise _invalid("notifications must be an object")
-    for name in _LISTS.values():
-        if not isinstance(wish.get(name), bool | None):
-            raise _invalid(f"notifications.{name} must be true or false")
-    uris = wish.get("resourceSubscriptions", [])
-    if type(uris) is not list or not all(isinstance(uri, str) for uri in uris):
-        raise _invalid("notifications.resourceSubscriptions must be an array of strings")
-
-
-def _versions(requested: Any, eras: Collection[Era] = (Era.MODERN,)) -> dict[str, Any]:
-    supported = [MODERN_VERSION] if Era.MODERN in eras else list(LEGACY_VERSIONS)
-    return {"supported": supported, "requested": requested if isinstance(requested, str) else ""}
-
-
-def _in_modern_words(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """2026-07-28: a request to visit a URL has no ``elicitationId`` any more."""
-    params = request.get("params")
-    if not params or "elicitationId" not in params:
-        return request
-    return {**request, "params": {name: value for name, value in params.items() if name != "elicitationId"}}
-
-
-def _frame(id: RequestId, method: str, params: Mapping[str, Any]) -> bytes:
-    """One of the notifications that belong to a listener."""
-    return encode_notification(method, {**params, "_meta": {SUBSCRIPTION_ID: id}})
 
 
 def _id(value: Any) -> RequestId | None:

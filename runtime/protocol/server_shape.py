@@ -8,14 +8,37 @@ is (a block of a type that came later).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from attrs import frozen
 from msgspec import Raw
+
+from runtime.value import Value
 
 from .jsonrpc import Body
 
-__all__ = ["legacy", "members", "plain"]
+__all__ = ["CACHEABLE", "CacheHint", "hint_for", "in_modern_words", "legacy", "members", "modern", "plain"]
+
+
+@frozen(repr=False)
+class CacheHint(Value):
+    """For how many milliseconds a modern client may keep a result, and whether it may share it."""
+
+    ttl_ms: int = 0
+    scope: Literal["public", "private"] = "private"
+
+
+_LIST = CacheHint(scope="public")
+# MCP 2026-07-28, caching: complete results of these carry hints. What is read may be the reader's alone.
+CACHEABLE: Mapping[str, CacheHint] = {
+    "server/discover": _LIST,
+    "tools/list": _LIST,
+    "prompts/list": _LIST,
+    "resources/list": _LIST,
+    "resources/templates/list": _LIST,
+    "resources/read": CacheHint(),
+}
 
 _MODERN_MEMBERS = ("resultType", "ttlMs", "cacheScope")
 
@@ -34,6 +57,34 @@ def members(result: Body) -> Mapping[str, Any]:
 def plain(value: Any) -> Any:
     """A value that may be raw, decoded."""
     return _decode(value) if isinstance(value, Raw) else value
+
+
+def hint_for(method: str, params: Mapping[str, Any], hints: Mapping[str, CacheHint]) -> CacheHint | None:
+    """What the complete result of a request says of its keeping, with what a server says of each method; None: nothing.
+
+    The result of a retried request must not be kept (2026-07-28, multi round-trip requests).
+    """
+    if method not in CACHEABLE:
+        return None
+    if "inputResponses" in params or "requestState" in params:
+        return CacheHint()
+    return hints.get(method) or CACHEABLE[method]
+
+
+def modern(result: Mapping[str, Any], meta: Any, hint: CacheHint | None) -> Mapping[str, Any]:
+    """A result with what each has in the modern era, where it does not bring its own."""
+    dress: dict[str, Any] = {"resultType": "complete"}
+    if hint is not None and plain(result.get("resultType", "complete")) == "complete":
+        dress |= {"ttlMs": hint.ttl_ms, "cacheScope": hint.scope}
+    return {**dress, **result, "_meta": meta}
+
+
+def in_modern_words(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """2026-07-28: a request to visit a URL has no ``elicitationId`` any more."""
+    params = request.get("params")
+    if not params or "elicitationId" not in params:
+        return request
+    return {**request, "params": {name: value for name, value in params.items() if name != "elicitationId"}}
 
 
 def legacy(method: str, result: Mapping[str, Any], version: str) -> Mapping[str, Any]:

@@ -41,7 +41,7 @@ def remembers_strangers(self, id):
         (try_client, client.ClientConnection, "_settle", settles_nothing),
         (try_client, client.ClientConnection, "_stray", remembers_strangers),
         (try_client, client, "MALFORMED", ()),
-        (try_server, server, "_object", lambda params, name: params.get(name) or {}),
+        (try_server, server, "object_in", lambda params, name: params.get(name) or {}),
         (try_server, server, "MALFORMED", ()),
     ],
     ids=lambda each: getattr(each, "__name__", None) if not isinstance(each, str) else each,

@@ -27,7 +27,7 @@ from runtime.protocol import (
     method_of,
     params_of,
     result_of,
-    server,
+    server_shape,
     server_state,
     versions,
 )
@@ -154,6 +154,6 @@ def test_what_the_connections_know_by_heart_is_what_the_table_says():
     legacy = {name for name, version in asked if version in LEGACY_VERSIONS and not name.startswith("tasks/")}
     assert {name for name, each in modern.items() if each.rounds} == versions.MAY_ASK_BACK
     assert {name for name, each in modern.items() if each.tasks} == client_results.MAY_BECOME_TASKS
-    assert {name for name, each in modern.items() if each.cacheable} == server.CACHEABLE.keys()
+    assert {name for name, each in modern.items() if each.cacheable} == server_shape.CACHEABLE.keys()
     assert legacy - modern.keys() == server_state.LEGACY_ONLY
     assert modern.keys() - legacy == server_state.MODERN_ONLY
