@@ -25,11 +25,11 @@ from actors.names import Names
 from actors.ref import Ref, withdraw
 from actors.reply import Reply
 from actors.supervision.backoff import Backoff
+from actors.supervision.requests import ChildCount, SupervisorRef
 from actors.supervision.spec import BRUTAL_KILL, IGNORE, ChildSpec, Spec, SupervisorSpec
 from actors.supervision.strategy import AutoShutdown, Restart, Strategy, Verdict
-from actors.supervision.supervisor import ChildCount
 from actors.supervision.window import RestartWindow
-from actors.system import SupervisorRef, System, open_system
+from actors.system import System, open_system
 from actors.watch import Down, Exit, Watch
 
 __all__ = [

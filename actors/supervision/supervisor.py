@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, final
 
@@ -24,64 +24,23 @@ from actors.errors import ChildRefused, Refusal, SpecError, UnhandledMessage
 from actors.exits import ExitReason, Normal, Shutdown, StartFailed, cause_of, is_interrupt
 from actors.inspect import ChildExited, ChildStarted, ChildStopped, Node
 from actors.mailbox import Mailbox, Personal, Stop
-from actors.message import Ask
 from actors.ref import Ref
 from actors.stack import place
 from actors.supervision.child import Child, StartError, Status, Surroundings, take_down_together
+from actors.supervision.requests import (
+    ChildCount,
+    CountChildren,
+    DeleteChild,
+    GetSpec,
+    RestartChild,
+    StartChild,
+    StartFromTemplate,
+    TerminateChild,
+    WhichChildren,
+)
 from actors.supervision.spec import ChildSpec, Spec, SupervisorSpec, check_child
 from actors.supervision.strategy import AutoShutdown, Restart, Strategy, Verdict, group, verdict
 from actors.watch import Exit
-
-
-@frozen(repr=False)
-class StartChild(Ask[Ref | None]):
-    spec: Spec
-
-
-@frozen(repr=False)
-class StartFromTemplate(Ask[Ref | None]):
-    arguments: tuple[object, ...]
-    name: str | None
-
-
-@frozen(repr=False)
-class TerminateChild(Ask[None]):
-    name: str
-
-
-@frozen(repr=False)
-class RestartChild(Ask[Ref | None]):
-    name: str
-
-
-@frozen(repr=False)
-class DeleteChild(Ask[None]):
-    name: str
-
-
-@frozen(repr=False)
-class WhichChildren(Ask[tuple[Node, ...]]):
-    pass
-
-
-@frozen(repr=False)
-class CountChildren(Ask["ChildCount"]):
-    pass
-
-
-@frozen(repr=False)
-class GetSpec(Ask[Spec]):
-    name: str
-
-
-@frozen
-class ChildCount:
-    """How many children there are: specs; those alive; and, alive or not, supervisors and workers (R76, R102)."""
-
-    specs: int
-    active: int
-    supervisors: int
-    workers: int
 
 
 @frozen(repr=False)
@@ -152,9 +111,9 @@ class Supervisor:
             case TerminateChild(name):
                 await self._terminate_child(self._known(name))
             case RestartChild(name):
-                return await self._restart_child(self._static(name))
+                return await self._restart_child(self._stopped(name))
             case DeleteChild(name):
-                self._delete_child(self._static(name))
+                self._forget(self._stopped(name))
             case WhichChildren():
                 return tuple(map(node_of, reversed(self.children.values())))
             case CountChildren():
@@ -383,10 +342,13 @@ class Supervisor:
             raise self._refused(name, "not_found")
         return child
 
-    def _static(self, name: str) -> Child:
+    def _stopped(self, name: str) -> Child:
         if self.spec.template is not None:
             raise self._refused(name, "dynamic")  # R101
-        return self._known(name)
+        child = self._known(name)
+        if child.status is not Status.STOPPED:
+            raise self._refused(name, "restarting" if child.status is Status.RESTARTING else "running")
+        return child
 
     def _refused(self, name: str, why: str, reason: ExitReason | None = None) -> ChildRefused:
         return ChildRefused(self.path, name, why, reason)
@@ -434,18 +396,11 @@ class Supervisor:
                     other.close(Shutdown())
 
     async def _restart_child(self, child: Child) -> Ref | None:
-        if child.status is not Status.STOPPED:
-            raise self._refused(child.name, "restarting" if child.status is Status.RESTARTING else "running")
         failure = await self._bring_up(child)
         if failure is not None:
             child.close(failure)
             raise self._refused(child.name, "start_failed", failure)
         return child.ref if child.status.alive else None
-
-    def _delete_child(self, child: Child) -> None:
-        if child.status is not Status.STOPPED:
-            raise self._refused(child.name, "restarting" if child.status is Status.RESTARTING else "running")
-        self._forget(child)
 
     def _count(self) -> ChildCount:
         children = self.children.values()
@@ -466,7 +421,8 @@ class _CouldNotStart(Exception):
 
 
 @asynccontextmanager
-async def _supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings) -> AsyncIterator[Supervisor]:
+async def supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings) -> AsyncIterator[Supervisor]:
+    """Be the supervisor of ``spec``, as an actor to be entered: started when all its children are (R14)."""
     failure: StartFailed | None = None
     killed = False
     supervisor = Supervisor(path, spec, current_child.get().mailbox, surroundings)
@@ -487,11 +443,6 @@ async def _supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings
         supervisor.close_all(failure or Shutdown())
     if failure is not None:
         raise StartError(failure)
-
-
-def supervise(path: str, spec: SupervisorSpec, surroundings: Surroundings) -> AbstractAsyncContextManager[Supervisor]:
-    """Return the supervisor of ``spec`` as an actor to be entered: started when all its children are (R14)."""
-    return _supervise(path, spec, surroundings)
 
 
 def node_of(child: Child) -> Node:

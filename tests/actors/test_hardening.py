@@ -97,7 +97,7 @@ PROTECTED = {
     "Child._up",
     "Child._fall",
     "Supervisor.receive",
-    "_supervise",
+    "supervise",
     "_Tree.run",
     "open_system",
 }
