@@ -183,9 +183,9 @@ def _app(config: str | None) -> "App":
         return await until_signalled(partial(oneshot.tools, _told(config), query, as_json=json))
 
     @app.command
-    async def status(*, json: Annotated[bool, as_json] = False) -> int:
-        """Start the servers and tell how each of them is."""
-        return await until_signalled(partial(oneshot.status, _told(config), as_json=json))
+    def status(*, json: Annotated[bool, as_json] = False) -> int:
+        """Tell from the journal how each server is, or last was. Nothing is started."""
+        return oneshot.status(_told(config), as_json=json)
 
     @app.command
     def check(*, json: Annotated[bool, as_json] = False) -> int:

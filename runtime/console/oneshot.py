@@ -10,10 +10,10 @@ import attrs
 
 import runtime
 from runtime.config import Command, ConfigError, Group, InProcess, Owned, Reach, Remote, RuntimeConfig
-from runtime.console.listings import Listing, Statuses
+from runtime.console.listings import Listing
 from runtime.errors import ServerNotFound
 from runtime.host import Runtime
-from runtime.servers import ServerStatus, State
+from runtime.servers import State
 
 SUCCESS, FAILURE, MISUSE = 0, 1, 2
 
@@ -57,16 +57,17 @@ async def tools(config: RuntimeConfig, query: str | None, *, as_json: bool) -> i
         return complain(host)
 
 
-async def status(config: RuntimeConfig, *, as_json: bool) -> int:
-    """Start the servers and tell how each of them is. Fails unless all of them are ready."""
-    say("(no running host to ask: the servers are started for this answer)", error=True)
-    async with runtime.open_runtime(config, wait="settled") as host:
-        statuses = host.status()
-        if as_json:
-            say_json({name: _status_json(each) for name, each in statuses.items()})
-            return complain(host)
-        show(Statuses(statuses))
-        return SUCCESS if all(each.state is State.READY for each in statuses.values()) else FAILURE
+def status(config: RuntimeConfig, *, as_json: bool) -> int:
+    """Tell from the journal how each server is, or last was. Nothing is started. Fails unless all of them are ready."""
+    from runtime.console import remembered
+
+    known = remembered.remembered(config)
+    say(f"({remembered.whence(known)})", error=True)
+    if as_json:
+        say_json(remembered.as_json(known))
+    else:
+        show(known)
+    return SUCCESS if known.ready else FAILURE
 
 
 def check(config: RuntimeConfig, *, as_json: bool) -> int:
@@ -141,23 +142,6 @@ def complain(host: Runtime) -> int:
     for status in missing:
         say(str(status.last_error or f"server {status.server!r} is {status.state.value}"), error=True)
     return FAILURE if missing else SUCCESS
-
-
-def _status_json(status: ServerStatus) -> dict[str, Any]:
-    return {
-        "state": status.state.value,
-        "incarnation": status.incarnation,
-        "restarts": status.restarts,
-        "pid": status.pid,
-        "version": status.version,
-        "uptime": status.uptime,
-        "tools": status.tools,
-        "in_flight": status.in_flight,
-        "queued": status.queued,
-        "last_error": None if status.last_error is None else str(status.last_error),
-        "stderr": status.stderr,
-        "noise": status.noise,
-    }
 
 
 def say(text: str, *, error: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -15,6 +16,7 @@ from rich.tree import Tree
 from actors import Node
 from runtime.console.answers import block_words, resource_words, words
 from runtime.console.listings import Listing, Statuses
+from runtime.console.remembered import Remembered
 from runtime.console.words import Verbatim, Word
 from runtime.journal import Event
 from runtime.protocol import CallToolResult, GetPromptResult, ReadResourceResult, Tool
@@ -58,6 +60,8 @@ def renderable(value: object) -> RenderableType:
             return _tree(value)
         case Statuses():
             return _status_table(value.values())
+        case Remembered():
+            return _remembered_table(value)
         case ServerStatus():
             return _status_table([value])
         case Listing() if not value:
@@ -164,6 +168,27 @@ def _status_table(statuses: Iterable[ServerStatus]) -> RenderableType:
         )
         if status.last_error is not None and status.state is not State.READY:
             troubles.append(Text(str(status.last_error), style="red"))
+    return Group(table, *(Padding(trouble, (1, 0, 0, 0)) for trouble in troubles))
+
+
+def _remembered_table(known: Remembered) -> RenderableType:
+    table = _table("server", "state", "pid", "restarts", "started in", "seen")
+    troubles = []
+    for name, seen in known.items():
+        if seen is None:
+            table.add_row(Text(name), Text("never seen", style="dim"))
+            continue
+        service = seen.service
+        table.add_row(
+            Text(name),
+            _styled(service.state),
+            str(service.pid or ""),
+            str(service.restarts),
+            "" if service.start_up_ms is None else f"{service.start_up_ms:.0f} ms",
+            datetime.fromtimestamp(service.updated).isoformat(" ", "seconds"),
+        )
+        if seen.trouble is not None and service.state != State.READY.value:
+            troubles.append(Text(f"{name} {seen.trouble}", style="red"))
     return Group(table, *(Padding(trouble, (1, 0, 0, 0)) for trouble in troubles))
 
 

@@ -70,8 +70,8 @@ def test_tools_are_listed_and_a_server_that_is_missing_is_named(greenroom, fleet
 
 @pytest.mark.parametrize(
     ("words", "text"),
-    [(("tools", "timezone"), ""), (("status",), ""), (("call", "notes", "search_notes"), ""), ((), "1 + 1")],
-    ids=["tools", "status", "call", "console"],
+    [(("tools", "timezone"), ""), (("call", "notes", "search_notes"), ""), ((), "1 + 1")],
+    ids=["tools", "call", "console"],
 )
 def test_what_goes_unheeded_in_a_configuration_is_said_on_stderr(greenroom, tmp_path, words, text):
     servers = {"notes": {"python": "runtime.builtin.notes:server"}, "off": {"command": "x", "disabled": True}}
@@ -93,21 +93,6 @@ def test_a_configuration_that_is_there_and_was_not_named_is_pointed_at(greenroom
 def test_a_timeout_that_is_none_is_misuse(greenroom):
     run = greenroom("call", "clock", "now", "--timeout=-1")
     assert (run.code, run.out, run.err) == (2, "", "--timeout wants 0 seconds or more, not -1\n")
-
-
-def test_status_tells_each_error_once(greenroom, fleet):
-    run = greenroom(fleet, "status")
-    assert run.code == 1
-    assert (run.out + run.err).count("nonesuch-command") == 1
-
-
-def test_status_tells_which_server_did_not_start(greenroom, fleet):
-    run = greenroom(fleet, "status", "--json")
-    assert run.code == 1
-    status = json.loads(run.out)
-    assert status["clock"]["state"] == "ready"
-    assert status["broken"]["state"] != "ready"
-    assert "nonesuch-command" in status["broken"]["last_error"]
 
 
 def test_check_starts_nothing(greenroom, fleet, tmp_path):
