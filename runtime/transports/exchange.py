@@ -94,9 +94,9 @@ class Outgoing:
         return len(self.line)
 
     @property
-    def takes_a_turn(self) -> bool:
-        """Whether it counts among the requests in flight: what is answered soon, or never ends, does not."""
-        return self.id is not None and self.method != _LONG
+    def is_long(self) -> bool:
+        """Whether its answer ends only when nobody wants it any more."""
+        return self.method == _LONG
 
 
 class _Meta(msgspec.Struct, gc=False):

@@ -18,7 +18,6 @@ server, as in HTTP they do; only what follows ``notifications/initialized`` wait
 from __future__ import annotations
 
 import ssl
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from enum import Enum
@@ -59,6 +58,7 @@ from .exchange import (
 )
 from .headers import ParameterHeaders
 from .queues import Inbox, Outbox
+from .turns import Turns
 from .web import Headers, HttpTimeouts, Lost, NotSent, TooLarge, Web, address_of, open_web
 
 __all__ = ["HttpStatistics", "HttpTimeouts", "HttpTransport", "HttpType", "Way", "address_of", "open_http"]
@@ -67,6 +67,7 @@ MESSAGE_LIMIT = 64 * 1024 * 1024
 OUTGOING_LIMIT = 4 * 1024 * 1024
 INCOMING_LIMIT = 4 * 1024 * 1024
 EXCHANGES = 64
+ERRANDS = 16  # notifications, and answers to the server, under way at once
 
 _POST = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 _GET = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
@@ -76,6 +77,7 @@ _MOVED = (301, 302, 303, 307, 308)
 _PAGES = 100  # of the list of tools, when it is listed anew to learn a call's headers
 _ENDING = 1.0  # seconds that a stream has to end once its answer is there
 _PAUSE = 1.0  # seconds until a stream is opened again, where it does not say; then twice as long each time
+_SHORTEST_PAUSE = 0.05  # whatever it says
 _LONGEST_PAUSE = 30.0
 _LISTENING = 0.5  # seconds that the second stream of a session may take to open before messages go on without it
 _RESUMPTIONS = 8  # in a row that bring nothing
@@ -152,7 +154,7 @@ async def open_http(
             type or ("sse" if known is Way.SSE else None),
             type == "sse",
             message_limit,
-            exchanges,
+            Turns(exchanges),
             Inbox(incoming_limit),
             outgoing_limit,
             partial(_remember, {} if ways is None else ways, key),
@@ -186,20 +188,21 @@ class HttpTransport(Transport):
     _type: HttpType | None  # None until it is known; then "http" or "sse"
     _type_is_given: bool
     _message_limit: int
-    _turns: int  # requests that may still begin
+    _requests: Turns[Outgoing]
     _inbox: Inbox
     _outgoing_limit: int
     _remember: Callable[[Way | None], None]
     _on_renewed: Callable[[], object]
     _outbox: Outbox[Outgoing] = field(init=False)
     _exchanges: dict[RequestId, Outgoing] = field(factory=dict, init=False)  # requests not yet over
-    _parked: deque[Outgoing] = field(factory=deque, init=False)  # requests that wait for a turn
+    _errands: Turns[Outgoing] = field(factory=lambda: Turns(ERRANDS), init=False)  # what needs no answer
     _unreleased: set[Outgoing] = field(factory=set, init=False)  # taken from the outbox, and not by the peer
     _tools: dict[str, ParameterHeaders] = field(factory=dict, init=False)
     _session: Session | None = field(default=None, init=False)  # of the legacy era
     _greeting: Outgoing | None = field(default=None, init=False)  # the ``initialize`` that began it
     _sessions: int = field(default=0, init=False)
     _renewing: trio.Lock = field(factory=trio.Lock, init=False)
+    _renewals: int = field(default=0, init=False)  # tried, whatever came of them
     _hearing: trio.CancelScope = field(factory=trio.CancelScope, init=False)  # around the session's second stream
     _listens: trio.Event | None = field(default=None, init=False)  # set once the server has answered to that one
     _endpoint: httpx2.URL | None = field(default=None, init=False)  # where HTTP+SSE wants its messages
@@ -229,8 +232,8 @@ class HttpTransport(Transport):
             self._outbox.size,
             self._outbox.senders_waiting,
             self._inbox.size,
-            len(self._exchanges) - len(self._parked),
-            len(self._parked),
+            len(self._exchanges) - len(self._requests.parked),
+            len(self._requests.parked),
             self._sessions,
             self._refused,
         )
@@ -297,7 +300,7 @@ class HttpTransport(Transport):
 
     def _stays_here(self, out: Outgoing) -> bool:
         """Whether a message is not posted: an answer to a modern server, which may not ask and must not be answered,
-        or the cancellation of a modern request, whose exchange is closed.
+        or the cancellation of a modern request, whose exchange is closed, or of any that has not been posted yet.
         """
         if out.method is None:
             return self.way is Way.MODERN
@@ -306,12 +309,11 @@ class HttpTransport(Transport):
         cancelled = self._exchanges.get(out.cancels)
         if cancelled is None:  # it is over; a legacy server may still be told
             return self._session is None and self._type != "sse" and self._endpoint is None
-        if cancelled.version is None:
+        if self._requests.leave(cancelled):
+            self._forget(cancelled)
+        elif cancelled.version is None:
             return False
         cancelled.scope.cancel()
-        if cancelled in self._parked:
-            self._parked.remove(cancelled)
-            self._forget(cancelled)
         return True
 
     def _fail(self, error: trio.BrokenResourceError | trio.EndOfChannel) -> None:
@@ -337,15 +339,19 @@ class HttpTransport(Transport):
         """Begins an exchange for each message that waits, in their order, as far as they may begin."""
         while self._nursery is not None and self._first is None and (out := self._outbox.take_nowait()) is not None:
             self._unreleased.add(out)
-            if out.takes_a_turn and not self._turns:
-                self._parked.append(out)
-                continue
-            self._turns -= out.takes_a_turn
             if self._type == "sse" or self._endpoint is not None or out.method == "notifications/initialized":
                 self._first = out
-            self._nursery.start_soon(self._exchange, out)
+            turns = self._turns_of(out)
+            if turns is None or turns.take(out):
+                self._nursery.start_soon(self._exchange, out, turns)
 
-    async def _exchange(self, out: Outgoing) -> None:
+    def _turns_of(self, out: Outgoing) -> Turns[Outgoing] | None:
+        """None: it needs no turn, for it may last for ever. An answer to the server never waits for a request."""
+        if out.is_long:
+            return None
+        return self._errands if out.id is None else self._requests
+
+    async def _exchange(self, out: Outgoing, turns: Turns[Outgoing] | None) -> None:
         try:
             with out.scope:
                 if self._type == "sse" and self._endpoint is None:
@@ -353,12 +359,13 @@ class HttpTransport(Transport):
                 await self._converse(out)
                 if out.method == "notifications/initialized":
                     await self._until_it_listens()
+                if out.cancels is not None and (cancelled := self._exchanges.get(out.cancels)) is not None:
+                    # The server knows, if it can be told; most never end the stream of what is cancelled.
+                    cancelled.scope.cancel()
         finally:
             self._forget(out)
-            self._turns += out.takes_a_turn
-            if self._parked and self._nursery is not None:
-                self._turns -= 1
-                self._nursery.start_soon(self._exchange, self._parked.popleft())
+            if turns is not None and (next_one := turns.give_back()) is not None and self._nursery is not None:
+                self._nursery.start_soon(self._exchange, next_one, turns)
             if self._first is out:
                 self._first = None
             self._dispatch()
@@ -428,8 +435,11 @@ class HttpTransport(Transport):
                 out.session_id = session_id_in(response.headers)
             match meaning:
                 case Verdict.ACCEPTED:
-                    self._accepted(out, session)
-                    await self._web.excerpt(response)  # to its end, so that the connection can be used again
+                    if out.method == "notifications/initialized" and session is not None:
+                        self._hear_from(session)
+                    if not is_event_stream(response.status_code, content_type):
+                        with trio.move_on_after(_ENDING):  # so that the connection can be used again
+                            await self._web.excerpt(response)
                     return None
                 case Verdict.MESSAGE:
                     body = await self._web.body(response)
@@ -513,13 +523,6 @@ class HttpTransport(Transport):
             if out.first_page:
                 self._tools.clear()
             self._tools |= mirrored_parameters(result)
-
-    def _accepted(self, out: Outgoing, session: Session | None) -> None:
-        """A message that needs no answer was taken."""
-        if out.method == "notifications/initialized" and session is not None:
-            self._hear_from(session)
-        elif out.cancels is not None and (cancelled := self._exchanges.get(out.cancels)) is not None:
-            cancelled.scope.cancel()  # the server knows; most never end the stream of what is cancelled
 
     async def _refuse(self, out: Outgoing, refusal: Refusal) -> None:
         if out.id is None:
@@ -607,14 +610,17 @@ class HttpTransport(Transport):
         return not await self._ask(outgoing(encode_request(f"transport-{self._questions}", "ping", {})), session)
 
     async def _renewed(self, over: Session) -> bool:
-        """Whether there is another session than the one that is over; one task begins it for all that ask."""
+        """Whether there is another session than the one that is over; one task begins it, or fails to, for all that
+        ask meanwhile."""
+        renewals = self._renewals
         async with self._renewing:
-            if self._session is over and self._greeting is not None:
+            if self._session is over and self._greeting is not None and self._renewals == renewals:
                 again = outgoing(self._greeting.line)
                 if await self._ask(again, None) and self._session is not over:
                     await self._ask(outgoing(encode_notification("notifications/initialized")), self._session)
                     await self._until_it_listens()
                     self._on_renewed()
+                self._renewals += 1
             return self._session is not over
 
     async def _end_session(self, session: Session) -> None:
@@ -625,12 +631,13 @@ class HttpTransport(Transport):
     # What the transport asks itself
 
     async def _ask(self, out: Outgoing, session: Session | None) -> bool:
-        """Posts a message of the transport's own; its answer is learnt from and goes no further."""
+        """Posts a message of the transport's own; its answer is learnt from and goes no further. It has as long as an
+        acknowledgement, for messages of others wait for it that have no say in it."""
         out.own = True
-        try:
+        patience = self._web.timeouts.acknowledge
+        with trio.move_on_after(inf if patience is None else patience), suppress(NotSent, Lost):
             return await self._post(out, session, request_headers(out, session, {})) is None
-        except (NotSent, Lost):
-            return False
+        return False
 
     async def _list_tools(self, meta: Raw) -> None:
         """Learns from the list of tools which parameters are mirrored, as a call was refused that mirrored others."""
@@ -726,4 +733,4 @@ def _pause(stream: EventStream, barren: int) -> float:
     asked = _PAUSE if stream.retry is None else stream.retry / 1000
     if barren:
         asked = max(asked, _PAUSE * 2.0 ** min(barren, 10))
-    return min(asked, _LONGEST_PAUSE)
+    return min(max(asked, _SHORTEST_PAUSE), _LONGEST_PAUSE)

@@ -657,6 +657,20 @@ async def test_an_acknowledgement_that_drips_for_ever_holds_up_nobody_for_longer
         assert (await next_message(transport))["id"] == 1
 
 
+async def test_a_stream_where_an_acknowledgement_is_due_holds_up_nobody():
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.method == "POST" and asked.json["method"] == "notifications/initialized":
+            await reply.stream()
+            await reply.hung_up()
+        else:
+            await echo(asked, reply)
+
+    async with talking(session(script)) as (transport, _):
+        await greet(transport)
+        await transport.send(legacy(1, "ping"))
+        assert (await next_message(transport))["id"] == 1
+
+
 async def test_nothing_overtakes_the_end_of_the_handshake():
     async def script(asked: Asked, reply: Reply) -> None:
         if asked.method == "POST" and asked.json["method"] == "early":
@@ -715,6 +729,23 @@ async def test_what_the_server_says_unasked_comes_by_a_stream_of_its_own_which_g
         await server.until(lambda: len([asked for asked in server.asked if asked.method == "GET"]) == 3)
 
 
+async def test_a_server_that_wants_no_pause_between_its_streams_is_given_one():
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.method == "GET":
+            await reply.stream()
+            await reply.data(b"retry: 0\n\n")
+            await reply.event(progress(1), id=str(len(server.asked)))
+        else:
+            await echo(asked, reply)
+
+    async with talking(session(script)) as (transport, server):
+        await greet(transport)
+        start = trio.current_time()
+        for _ in range(4):
+            await transport.receive()
+        assert trio.current_time() - start > 3 * http._SHORTEST_PAUSE
+
+
 @pytest.mark.parametrize("refused", ["request", "notification"])
 async def test_a_forgotten_session_is_begun_anew_and_the_message_it_refused_is_posted_again(refused):
     renewals = []
@@ -749,6 +780,30 @@ async def test_many_that_meet_a_forgotten_session_begin_one_new_one():
             transport.send_nowait(legacy(id, "ping"))
         assert {(await next_message(transport))["id"] for _ in range(10)} == {*range(2, 12)}
         assert len(server.of("initialize")) == 2
+
+
+@pytest.mark.parametrize("kind", ["refuses", "hangs"])
+async def test_a_session_that_cannot_be_begun_anew_is_tried_for_once_for_all_that_ask(kind):
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.method == "POST" and asked.json.get("method") == "initialize" and len(server.of("initialize")) > 1:
+            await server.until(lambda: len(server.of("ping")) == 10)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            await (reply.whole(503) if kind == "refuses" else reply.hung_up())
+        else:
+            await serve(asked, reply)
+
+    serve = session()
+    async with talking(script, timeouts=HttpTimeouts(acknowledge=0.1, close=0.2)) as (transport, server):
+        await greet(transport)
+        await transport.send(legacy(1, "forget"))
+        await transport.receive()
+        for id in range(2, 12):
+            transport.send_nowait(legacy(id, "ping"))
+        assert {(await next_message(transport))["error"]["code"] for _ in range(10)} == {-32001}
+        assert len(server.of("initialize")) == 2
+        await transport.send(legacy(12, "tools/list"))  # and again by whoever asks later
+        await transport.receive()
+        assert len(server.of("initialize")) == 3
 
 
 async def test_a_session_may_be_forgotten_in_the_words_of_a_bad_request():
@@ -905,6 +960,90 @@ async def test_a_legacy_cancellation_is_posted_and_then_its_exchange_is_closed()
         await transport.receive()
         await transport.send(notification("notifications/cancelled", requestId=7))
         await hung_up.wait()
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_cancelled_request_is_over_though_the_server_will_not_hear_of_it(status):
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.method == "POST" and asked.json["method"] == "tools/call":
+            await reply.hung_up()
+        elif asked.method == "POST" and asked.json["method"] == "notifications/cancelled":
+            await reply.whole(status)
+        else:
+            await echo(asked, reply)
+
+    async with talking(session(script), exchanges=1) as (transport, server):
+        await greet(transport)
+        await transport.send(legacy(7, "tools/call", name="slow"))
+        await server.until(lambda: server.of("tools/call"))
+        await transport.send(notification("notifications/cancelled", requestId=7))
+        await transport.send(legacy(8, "ping"))
+        assert (await next_message(transport))["id"] == 8
+
+
+async def test_a_legacy_request_that_is_cancelled_before_its_turn_is_never_posted():
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.method == "POST" and asked.json["method"] == "tools/call":
+            await go.wait()
+        await echo(asked, reply)
+
+    go = trio.Event()
+    async with talking(session(script), exchanges=1) as (transport, server):
+        await greet(transport)
+        for id in (1, 2, 3):
+            await transport.send(legacy(id, "tools/call", name="slow"))
+        await server.until(lambda: server.of("tools/call"))
+        await transport.send(notification("notifications/cancelled", requestId=2))
+        go.set()
+        assert [(await next_message(transport))["id"] for _ in range(2)] == [1, 3]
+        assert [asked.json["id"] for asked in server.of("tools/call")] == [1, 3]
+        assert not server.of("notifications/cancelled")
+
+
+async def test_what_needs_no_answer_gives_nobody_a_turn():
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.method == "POST" and asked.json["method"] == "tools/call":
+            await go.wait()
+        await echo(asked, reply)
+
+    go = trio.Event()
+    async with talking(session(script), exchanges=2) as (transport, server):
+        await greet(transport)
+        for id in range(6):
+            await transport.send(legacy(id, "tools/call", name="slow"))
+        await server.until(lambda: len(server.of("tools/call")) == 2)
+        for _ in range(3):
+            await transport.send(notification("notifications/roots/list_changed"))
+        await server.until(lambda: len(server.of("notifications/roots/list_changed")) == 3)
+        await trio.testing.wait_all_tasks_blocked(0.02)
+        assert len(server.of("tools/call")) == 2
+        go.set()
+        assert {(await next_message(transport))["id"] for _ in range(6)} == {*range(6)}
+
+
+async def test_a_server_that_asks_and_asks_and_takes_no_answer_gets_few_connections():
+    async def script(asked: Asked, reply: Reply) -> None:
+        if asked.method == "POST" and "method" not in asked.json:
+            await reply.hung_up()
+        elif asked.method == "POST" and asked.json["method"] == "tools/call":
+            await reply.stream()
+            for n in range(100):
+                await reply.event({"jsonrpc": "2.0", "id": n, "method": "ping"})
+            await reply.hung_up()
+        else:
+            await echo(asked, reply)
+
+    async with talking(session(script)) as (transport, server):
+        await greet(transport)
+        await transport.send(legacy(1, "tools/call", name="asks"))
+        for _ in range(100):
+            id = (await next_message(transport))["id"]
+            await transport.send(json.dumps({"jsonrpc": "2.0", "id": id, "result": {}}).encode() + b"\n")
+        await server.until(lambda: server.connections > http.ERRANDS)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert server.connections <= http.ERRANDS + 2
+        await transport.send(legacy(2, "ping"))
+        assert (await next_message(transport))["id"] == 2
 
 
 async def test_an_answer_to_the_server_passes_while_all_turns_are_taken():
