@@ -90,6 +90,7 @@ async def open_owned_server(
             marker=guard.marker(name, incarnation),
             stop_timeout=spec.stop_timeout,
             attempts=attempts_within(spec.start_timeout),
+            patience=spec.start_timeout,
             observe=lambda step: observe(name, _said(step)),
         ) as server:
             renewal = Renewal()

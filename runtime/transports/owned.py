@@ -154,12 +154,14 @@ async def open_owned(
     session: Mapping[str, object] | None = None,
     stop_timeout: float = STOP_TIMEOUT,
     attempts: int = ATTEMPTS,
+    patience: float = 0.0,
     observe: Callable[[Step], object] = lambda step: None,
 ) -> AsyncIterator["OwnedServer"]:
     """Starts an HTTP server and enters once it answers at its port, or wants to know who asks; stops it afterwards.
 
     `at` is the port that `endpoint` and `Ports.reserve` gave; it is held again when the block is left. `session`: what
-    the server is told of itself in a file, which is removed once the process is reaped. For the rest see `open_logged`.
+    the server is told of itself in a file, which is removed once the process is reaped. The last of the `attempts` lasts
+    until `patience` seconds after the start of the process. For the rest see `open_logged`.
 
     Raises `CommandUnusable` or `ProcessesUnsupported`, `PortTaken` or `PortUnusable`, `DiedAtStart`, `NeverReady`; of
     whatever was started nothing is left then.
@@ -182,7 +184,7 @@ async def open_owned(
                 file.reader = process
                 observe(Spawned(process.pid, at.port))
                 server = OwnedServer(address, process, at)
-                await server._get_ready(attempts, observe)
+                await server._get_ready(attempts, patience, observe)
                 yield server
         finally:
             with suppress(PortUnusable):
@@ -210,12 +212,12 @@ class OwnedServer:
             if self._listener is None:
                 raise PortTaken(self._port.host, self._port.port, None)
 
-    async def _get_ready(self, attempts: int, observe: Callable[[Step], object]) -> None:
+    async def _get_ready(self, attempts: int, patience: float, observe: Callable[[Step], object]) -> None:
         began = trio.current_time()
         found, answer = None, None
         with trio.CancelScope() as life:
             async with beside(partial(self._watch, life)):
-                found, answer = await wait_ready(self._look, attempts, observe)
+                found, answer = await wait_ready(self._look, attempts, observe, patience)
         seconds = trio.current_time() - began
         if (status := self.process.exited) is not None:
             raise DiedAtStart(status, self.process.log())
@@ -238,7 +240,10 @@ class OwnedServer:
 
 
 async def wait_ready(
-    look: Callable[[], Awaitable[Answer | None]], attempts: int, observe: Callable[[Step], object]
+    look: Callable[[], Awaitable[Answer | None]],
+    attempts: int,
+    observe: Callable[[Step], object],
+    patience: float = 0.0,
 ) -> tuple[Readiness | None, Answer | None]:
     """Looks, and looks again, until an answer will do or the attempts are over; what it was found to be, and the last
     answer. Between two looks there is at most a tenth of the time gone by."""
@@ -246,7 +251,7 @@ async def wait_ready(
     attempt, answer = 1, None
     while True:
         elapsed = trio.current_time() - began
-        current = attempt_at(elapsed, attempts)
+        current = attempt_at(elapsed, attempts, patience)
         for over in range(attempt, current or attempts + 1):
             observe(Asked(over, attempts, answer))
         if current is None:

@@ -43,23 +43,24 @@ def wait_before(attempt: int) -> float:
     return _FIRST_WAIT if attempt == 1 else _WAIT * min(attempt, 5)
 
 
-def attempt_at(elapsed: float, attempts: int = ATTEMPTS) -> int | None:
+def attempt_at(elapsed: float, attempts: int = ATTEMPTS, patience: float = 0.0) -> int | None:
     """In which attempt a server is, so many seconds after its start; None: all of them are over.
 
-    The first lasts as long as the wait before it, and so on: a server is asked all the time, not only at its ends.
+    The first lasts as long as the wait before it, and so on: a server is asked all the time, not only at its ends. The
+    last lasts until there is no ``patience`` left, in seconds from the start.
     """
     until = 0.0
     for attempt in range(1, attempts + 1):
         until += wait_before(attempt)
         if elapsed < until:
             return attempt
-    return None
+    return attempts if elapsed < patience else None
 
 
 def attempts_within(seconds: float) -> int:
-    """So many attempts as a start that may take so long has room for; at least one."""
+    """So many attempts as a start that may take so long has room for; at least one, at most all of them."""
     attempts, until = 1, wait_before(1)
-    while until < seconds:
+    while until < seconds and attempts < ATTEMPTS:
         attempts += 1
         until += wait_before(attempts)
     return attempts

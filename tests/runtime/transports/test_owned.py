@@ -341,6 +341,15 @@ async def test_fifteen_attempts_are_made_and_each_is_told(autojump_clock):
     assert trio.current_time() - began == pytest.approx(19.7, abs=0.25)
 
 
+async def test_the_last_attempt_is_told_when_there_is_no_patience_left(autojump_clock):
+    steps: list[Step] = []
+    began = trio.current_time()
+    assert await wait_ready(up_after(29, FINE), 15, steps.append, 30) == (Readiness.HEALTHY, FINE)
+    assert await wait_ready(up_after(1000, FINE), 15, steps.append, 30) == (None, None)
+    assert steps == [Asked(attempt, 15, None) for attempt in [*range(1, 15), *range(1, 16)]]
+    assert 59 <= trio.current_time() - began <= 60.6
+
+
 async def test_a_slow_answer_will_do_from_the_thirteenth_attempt(autojump_clock):
     slow = Answer(200, 1.5)
     steps: list[Step] = []

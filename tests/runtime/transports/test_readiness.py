@@ -29,10 +29,17 @@ def test_time_falls_into_attempts_in_their_order_and_then_into_none():
 
 
 @given(st.floats(0.001, 1000))
-def test_as_many_attempts_as_fit_a_time_last_as_long_as_it(seconds):
+def test_as_many_attempts_as_fit_a_time_last_as_long_as_it_and_there_are_never_more_than_fifteen(seconds):
     attempts = attempts_within(seconds)
-    assert attempt_at(math.nextafter(seconds, 0), attempts) is not None
+    assert 1 <= attempts <= ATTEMPTS
+    assert attempt_at(math.nextafter(seconds, 0), attempts, seconds) is not None
     assert attempts == 1 or attempt_at(seconds, attempts - 1) is None
+    assert attempt_at(max(seconds, 19.8), attempts, seconds) is None
+
+
+def test_the_last_attempt_lasts_as_long_as_there_is_patience():
+    assert attempts_within(30) == ATTEMPTS
+    assert [attempt_at(elapsed, ATTEMPTS, 30) for elapsed in (18.1, 18.3, 29.9, 30)] == [14, 15, 15, None]
 
 
 @given(st.floats(0, 1000))
