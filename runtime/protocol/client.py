@@ -17,8 +17,7 @@ import msgspec
 from attrs import define, field
 from msgspec import UNSET, Raw
 
-from . import codes
-from .client_asked import objection
+from .client_asked import Questions
 from .client_envelope import members_of, modern_meta, with_meta
 from .client_events import (
     Acknowledged,
@@ -34,10 +33,11 @@ from .client_events import (
 )
 from .client_handshake import Handshake
 from .client_notifications import READERS
-from .client_results import LISTEN, params_of, plainly_complete, read_result
+from .client_results import LISTEN, plainly_complete, read_result
+from .client_rounds import asked_again, state_of
 from .client_timeouts import Timeouts
 from .errors import InvalidMessage, LocalProtocolError, WireError, excerpt
-from .events import Answered, Asked, CancelRequested, Failed, Ignored, Invalid, Notified, Send
+from .events import Answered, CancelRequested, Failed, Ignored, Invalid, Notified, Send
 from .jsonrpc import (
     MALFORMED,
     Body,
@@ -49,11 +49,9 @@ from .jsonrpc import (
     RequestId,
     Response,
     classify,
-    encode_error,
     encode_json,
     encode_notification,
     encode_request,
-    encode_response,
     read_envelope,
     split_batch,
 )
@@ -66,11 +64,6 @@ if TYPE_CHECKING:
     from .messages import CompletionReference, Part, SubscriptionFilter
 
 __all__ = ["ClientConnection"]
-
-_ROUND = frozenset({"inputResponses", "requestState"})  # what a retry brings along, anew in each round
-_ASKED_AT_ONCE = 128  # requests of a server that may be open; more is a flood, and is refused
-
-_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class _Sent(msgspec.Struct, gc=False):
@@ -85,13 +78,6 @@ class _AskedBack(msgspec.Struct):
     sent: _Sent
     wanted: frozenset[str]
     state: Raw | None
-
-
-class _State(msgspec.Struct, rename="camel"):
-    request_state: Raw | msgspec.UnsetType = UNSET
-
-
-_decode_state = msgspec.json.Decoder(_State).decode
 
 
 @define(eq=False, repr=False)
@@ -119,8 +105,7 @@ class ClientConnection:
     _next_id: int = field(default=1, init=False)
     _pending: dict[RequestId, _Sent] = field(factory=dict, init=False)
     _asked_back: dict[RequestId, _AskedBack] = field(factory=dict, init=False)
-    # {id: method} of what the server has asked and waits for
-    _open: dict[RequestId, str] = field(factory=dict, init=False)
+    _questions: Questions = field(init=False)  # the server's
     _timeouts: Timeouts | None = field(default=None, init=False)  # none so far
     # The envelope of every modern request; {} in the legacy era.
     _meta: dict[str, Raw] = field(factory=dict, init=False)
@@ -128,6 +113,7 @@ class ClientConnection:
 
     def __attrs_post_init__(self) -> None:
         self._handshake = Handshake(self._info, self._capabilities, self._choice, self._remembered)
+        self._questions = Questions(self._capabilities)
 
     @property
     def era(self) -> Era | None:
@@ -161,7 +147,7 @@ class ClientConnection:
     @property
     def asked(self) -> Mapping[RequestId, str]:
         """The method of each request of the server that waits for `answer` or `refuse`, oldest first."""
-        return dict(self._open)
+        return self._questions.open
 
     # Opening
 
@@ -384,14 +370,7 @@ class ClientConnection:
         if missing := asked.wanted - responses.keys():
             raise LocalProtocolError(f"request {id!r}: no answer for {', '.join(sorted(missing))}")
         sent, new_id = asked.sent, self._next_id
-        params = {key: value for key, value in params_of(sent.line).items() if key not in _ROUND}
-        if sent.progress:
-            params["_meta"] = {**members_of(params["_meta"]), "progressToken": new_id}
-        if responses:
-            params["inputResponses"] = responses
-        if asked.state is not None:
-            params["requestState"] = asked.state
-        line = encode_request(new_id, sent.method, params)
+        line = asked_again(sent.method, sent.line, new_id, responses, asked.state, progress=sent.progress)
         del self._asked_back[id]
         self._next_id = new_id + 1
         self._pending[new_id] = _Sent(sent.method, line, sent.progress)
@@ -415,15 +394,11 @@ class ClientConnection:
 
     def answer(self, id: RequestId, result: Body) -> bytes | None:
         """The line that answers a request of the server's; None when it does not wait for it any more."""
-        if id not in self._open:
-            return None
-        line = encode_response(id, result)
-        del self._open[id]
-        return line
+        return self._questions.answer(id, result)
 
     def refuse(self, id: RequestId, error: JsonRpcError) -> bytes | None:
         """The line that answers a request of the server's with an error; None when it does not wait any more."""
-        return None if self._open.pop(id, None) is None else encode_error(id, error)
+        return self._questions.refuse(id, error)
 
     # Time
 
@@ -471,7 +446,7 @@ class ClientConnection:
             return self._invalid(error, line, now)
         match message:
             case Request():
-                return [self._requested(message)]
+                return [self._questions.asked(message, self._era)]
             case Notification():
                 return [self._notified(message, line, now)]
             case Response() | ErrorResponse():
@@ -516,9 +491,7 @@ class ClientConnection:
     def _read_result(self, id: RequestId, sent: _Sent, result: Raw) -> ClientEvent:
         event = read_result(id, sent.method, sent.line, result)
         if isinstance(event, InputRequired):
-            state = _decode_state(result).request_state
-            kept = None if isinstance(state, msgspec.UnsetType) or bytes(state) == b"null" else Raw(bytes(state))
-            self._asked_back[id] = _AskedBack(sent, frozenset(event.requests), kept)
+            self._asked_back[id] = _AskedBack(sent, frozenset(event.requests), state_of(result))
         return event
 
     def _settle(self, id: RequestId) -> _Sent | None:
@@ -547,29 +520,6 @@ class ClientConnection:
     def _speak_modern(self, log_level: str | None) -> None:
         self._meta = modern_meta(self._info, self._capabilities, log_level)
         self._meta_json = Raw(encode_json(self._meta))
-
-    def _requested(self, request: Request) -> ClientEvent:
-        """Every request is answered, in both eras: some servers do not end at EOF while one is open.
-
-        Modern servers may not ask at all, not even for a ping; one that does gets a refusal all the same.
-        """
-        id, method = request.id, request.method
-        if method == "ping" and self._era is not Era.MODERN:
-            return Send(encode_response(id, {}))
-        if self._era is not Era.LEGACY:
-            return _refuse(id, codes.METHOD_NOT_FOUND, f"Method not found: {method}")
-        if id in self._open:
-            return _refuse(id, codes.INVALID_REQUEST, f"Request id {id!r} is in use")
-        try:
-            params = {} if request.params is None else _decode_object(request.params)
-        except MALFORMED as error:
-            return _refuse(id, codes.INVALID_PARAMS, f"Invalid params: {error}")
-        if (why := objection(to_wire(self._capabilities), method, params)) is not None:
-            return Send(encode_error(id, why))
-        if len(self._open) >= _ASKED_AT_ONCE:
-            return _refuse(id, codes.INTERNAL_ERROR, f"More than {_ASKED_AT_ONCE} requests at once")
-        self._open[id] = method
-        return Asked(id, method, params)
 
     def _notified(self, message: Notification, line: bytes, now: float | None) -> ClientEvent:
         if self._era is None:
@@ -604,7 +554,7 @@ class ClientConnection:
         return checked
 
     def _cancelled(self, id: RequestId, reason: str | None, line: bytes) -> ClientEvent:
-        if self._open.pop(id, None) is not None:
+        if self._questions.withdrawn(id):
             return CancelRequested(id, reason)
         # The specification has two words for it: cancellation.mdx wants this, subscriptions.mdx a result.
         if self._listens(id) and self._settle(id) is not None:
@@ -617,7 +567,3 @@ class ClientConnection:
 
 def _wire(value: Part | Mapping[str, Any]) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else to_wire(value)
-
-
-def _refuse(id: RequestId, code: int, message: str) -> Send:
-    return Send(encode_error(id, JsonRpcError(code, message)))

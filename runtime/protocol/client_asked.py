@@ -1,15 +1,25 @@
-"""What a client has offered to be asked: by its capabilities, and in no other way."""
+"""What a server asks of a client: what it may, by the capabilities that were offered, and what is open of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from . import codes
-from .jsonrpc import JsonRpcError
-from .versions import TASKS
+import msgspec
+from attrs import define, field
 
-__all__ = ["declares_extensions", "declares_tasks", "objection"]
+from . import codes
+from .events import Asked, Send
+from .jsonrpc import MALFORMED, Body, JsonRpcError, Request, RequestId, encode_error, encode_response
+from .messages import ClientCapabilities
+from .versions import TASKS, Era
+from .wire import to_wire
+
+__all__ = ["Questions", "declares_extensions", "declares_tasks", "objection"]
+
+_AT_ONCE = 128  # requests of a server that may be open; more is a flood, and is refused
+
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def objection(capabilities: Mapping[str, Any], method: str, params: Mapping[str, Any]) -> JsonRpcError | None:
@@ -50,3 +60,64 @@ def declares_extensions(capabilities: Mapping[str, Any]) -> bool:
 def _extensions(capabilities: Mapping[str, Any]) -> Mapping[str, Any]:
     extensions = capabilities.get("extensions")
     return extensions if isinstance(extensions, Mapping) else {}
+
+
+@define(eq=False, repr=False)
+class Questions:
+    """A server's own requests. Every one is answered: what was offered by the driver, all else at once.
+
+    Some servers do not end at EOF while one is open. Modern servers may not ask at all, not even for a ping; one that
+    does gets a refusal all the same.
+    """
+
+    _capabilities: ClientCapabilities
+    # {id: method} of what the driver has not answered
+    _open: dict[RequestId, str] = field(factory=dict, init=False)
+
+    @property
+    def open(self) -> Mapping[RequestId, str]:
+        return dict(self._open)
+
+    def asked(self, request: Request, era: Era | None) -> Asked | Send:
+        """What becomes of a request; ``era`` is None before the handshake is done."""
+        id, method = request.id, request.method
+        if method == "ping" and era is not Era.MODERN:
+            return Send(encode_response(id, {}))
+        if era is not Era.LEGACY:
+            return _refuse(id, codes.METHOD_NOT_FOUND, f"Method not found: {method}")
+        if id in self._open:
+            return _refuse(id, codes.INVALID_REQUEST, f"Request id {id!r} is in use")
+        try:
+            params = {} if request.params is None else _decode_object(request.params)
+        except MALFORMED as error:
+            return _refuse(id, codes.INVALID_PARAMS, f"Invalid params: {error}")
+        if (why := objection(to_wire(self._capabilities), method, params)) is not None:
+            return Send(encode_error(id, why))
+        if len(self._open) >= _AT_ONCE:
+            return _refuse(id, codes.INTERNAL_ERROR, f"More than {_AT_ONCE} requests at once")
+        self._open[id] = method
+        return Asked(id, method, params)
+
+    def answer(self, id: RequestId, result: Body) -> bytes | None:
+        """See `ClientConnection.answer`."""
+        if id not in self._open:
+            return None
+        line = encode_response(id, result)
+        del self._open[id]
+        return line
+
+    def refuse(self, id: RequestId, error: JsonRpcError) -> bytes | None:
+        """See `ClientConnection.refuse`."""
+        if id not in self._open:
+            return None
+        line = encode_error(id, error)
+        del self._open[id]
+        return line
+
+    def withdrawn(self, id: RequestId) -> bool:
+        """Forget what the server does not wait for any more; False: it does not wait for that."""
+        return self._open.pop(id, None) is not None
+
+
+def _refuse(id: RequestId, code: int, message: str) -> Send:
+    return Send(encode_error(id, JsonRpcError(code, message)))
