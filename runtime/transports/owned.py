@@ -160,8 +160,8 @@ async def open_owned(
     """Starts an HTTP server and enters once it answers at its port, or wants to know who asks; stops it afterwards.
 
     `at` is the port that `endpoint` and `Ports.reserve` gave; it is held again when the block is left. `session`: what
-    the server is told of itself in a file, which is removed once the process is reaped. The last of the `attempts` lasts
-    until `patience` seconds after the start of the process. For the rest see `open_logged`.
+    the server is told of itself in a file, which is removed once the process is reaped. The last of the
+    `attempts` lasts until `patience` seconds after the start of the process. For the rest see `open_logged`.
 
     Raises `CommandUnusable` or `ProcessesUnsupported`, `PortTaken` or `PortUnusable`, `DiedAtStart`, `NeverReady`; of
     whatever was started nothing is left then.
