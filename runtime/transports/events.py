@@ -16,6 +16,7 @@ __all__ = ["EventStream", "EventTooLong", "ServerSentEvent"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ID_LIMIT = 4096  # characters: half of what many servers take of all headers
+_TYPE_LIMIT = 100  # bytes: none that means anything is as long
 _PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
@@ -59,8 +60,7 @@ class EventStream:
     _after_return: bool = field(default=False, init=False)  # the last byte was \r, and \n would belong to it
     _fresh: bool = field(default=True, init=False)  # the first line, which may begin with a mark, is not complete
     _type: str = field(default="", init=False)
-    _data: list[bytes] = field(factory=list, init=False)
-    _size: int = field(default=0, init=False)  # bytes in `_data`
+    _data: bytearray = field(factory=bytearray, init=False)  # each line with its end: no list, whose items cost more
     _id: str = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -74,7 +74,7 @@ class EventStream:
     @property
     def size(self) -> int:
         """Bytes held of an event that is not complete."""
-        return self._size + len(self._begun)
+        return len(self._data) + len(self._begun)
 
     def again(self) -> EventStream:
         """The stream that goes on where this one broke off."""
@@ -109,7 +109,7 @@ class EventStream:
 
     def _fits(self, size: int) -> bool:
         """Whether a line of that size may still come; else the stream has failed."""
-        if self._size + size <= self.limit:
+        if len(self._data) + size <= self.limit:
             return True
         self.failure = EventTooLong(self.limit)
         self._begun.clear()
@@ -124,20 +124,20 @@ class EventStream:
             self.brought |= bool(self._data) or self.last_id != self._id
             self.last_id = self._id
             if self._data:
-                events.append(ServerSentEvent(self._type or "message", b"\n".join(self._data)))
+                self._data.pop()
+                events.append(ServerSentEvent(self._type or "message", bytes(self._data)))
                 self._data.clear()
-                self._size = 0
             self._type = ""
             return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         match name:
             case b"data":
-                self._data.append(value)
-                self._size += len(value) + 1
+                self._data += value
+                self._data += b"\n"
             case b"event":
-                self._type = value.decode("utf-8", "replace")
+                self._type = value[:_TYPE_LIMIT].decode("utf-8", "replace")
             case b"id" if b"\0" not in value:
-                self._id = value.decode("utf-8", "replace")
+                self._id = value[: _ID_LIMIT + 1].decode("utf-8", "replace")
             case b"retry" if value.isdigit():
                 self.retry = int(value[:9])  # eleven days are enough

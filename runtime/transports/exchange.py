@@ -57,6 +57,7 @@ __all__ = [
 ]
 
 _EXCERPT = 500  # bytes of a foreign body that an error shows
+_BATCH_LIMIT = 4 * 1024 * 1024
 _NAMED = ("tools/call", "prompts/get", "resources/read")
 _LONG = "subscriptions/listen"
 _ABSENT = Raw()
@@ -252,9 +253,14 @@ def verdict(
 
 
 def messages_in(body: bytes) -> list[bytes]:
-    """The messages of a JSON body, each as one line: one, or the several of a batch (2025-03-26 has them)."""
+    """The messages of a JSON body, each as one line: one, or the several of a batch (2025-03-26 has them).
+
+    A batch of more than 4 MiB is none: the smallest of its messages would take twenty times their place in memory.
+    """
     body = body.strip()
     if body.startswith(b"["):
+        if len(body) > _BATCH_LIMIT:
+            return []
         try:
             return [_one_line(bytes(message)) for message in _decode_batch(body)]
         except MALFORMED:

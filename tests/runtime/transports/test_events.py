@@ -1,5 +1,6 @@
 """Server-sent events, as the HTML standard reads them."""
 
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -81,6 +82,19 @@ def test_an_event_or_a_line_past_the_limit_ends_the_stream_and_what_came_before_
         assert parser.failure is not None
         assert "30 bytes" in str(parser.failure)
         assert parser.feed(b"data: after\n\n") == []
+
+
+@pytest.mark.parametrize("line", [b"data:ab\n", b"data:\n", b"id:1234567\n", b"event:abcdefg\n"])
+def test_an_event_takes_no_more_room_than_it_counts_however_short_its_lines(line):
+    parser = EventStream(10_000_000)
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            parser.feed(line * 200)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2 * parser.size + 10_000
 
 
 def test_comments_without_end_are_no_event_and_need_no_room():

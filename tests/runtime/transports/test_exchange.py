@@ -139,6 +139,11 @@ def test_a_body_is_one_message_a_batch_or_nothing_and_each_is_one_line(body, lin
     assert messages_in(body) == lines
 
 
+def test_a_batch_too_large_to_be_taken_apart_is_none():
+    assert len(messages_in(b"[" + b"{}," * 1000 + b"{}]")) == 1001
+    assert messages_in(b"[" + b"{}," * 1_400_000 + b"{}]") == []
+
+
 @pytest.mark.parametrize(
     ("line", "id", "does"),
     [
