@@ -6,7 +6,7 @@ from typing import Any, final
 
 import trio
 from attrs import define, field, frozen
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 import actors
 
@@ -45,8 +45,7 @@ class Forget(actors.Tell):
 
 
 @final
-@frozen
-class CacheStatistics:
+class CacheStatistics(Struct, frozen=True):
     """Counts since the cache was started."""
 
     hits: int
@@ -63,8 +62,7 @@ class Count(actors.Ask[CacheStatistics]):
 
 
 @final
-@frozen
-class _Entry:
+class _Entry(Struct, frozen=True):
     result: Raw
     ttl: float
     incarnation: int

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from attrs import frozen
-
 from runtime.errors import counted
 from runtime.journal.events import Event
 
 
 @final
-@frozen(repr=False)
-class JournalFailed(Event):
+class JournalFailed(Event, frozen=True):
     """The journal cannot be written; until it can, events are kept in memory. Told once, however long that lasts."""
 
     name: ClassVar[str] = "journal_failed"
@@ -23,8 +20,7 @@ class JournalFailed(Event):
 
 
 @final
-@frozen(repr=False)
-class JournalRestored(Event):
+class JournalRestored(Event, frozen=True):
     """The journal can be written again, with what was kept in memory meanwhile."""
 
     name: ClassVar[str] = "journal_restored"
@@ -34,8 +30,7 @@ class JournalRestored(Event):
 
 
 @final
-@frozen(repr=False)
-class EventsUnwritten(Event):
+class EventsUnwritten(Event, frozen=True):
     """So many events came while the journal could not be written, and were more than memory was to hold."""
 
     name: ClassVar[str] = "events_unwritten"
@@ -46,8 +41,7 @@ class EventsUnwritten(Event):
 
 
 @final
-@frozen(repr=False)
-class HostsLost(Event):
+class HostsLost(Event, frozen=True):
     """The journal held hosts open that have been killed; it has been corrected."""
 
     name: ClassVar[str] = "hosts_lost"

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, final
 
-from attrs import field, frozen
-
-from runtime.value import Value
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from runtime.protocol import Prompt, Resource, ResourceTemplate, Tool
@@ -18,8 +16,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 @final
-@frozen(repr=False)
-class ToolEntry(Value):
+class ToolEntry(Struct, frozen=True, repr_omit_defaults=True):
     """A tool and the server that has it."""
 
     server: str
@@ -32,8 +29,7 @@ class ToolEntry(Value):
 
 
 @final
-@frozen(repr=False)
-class ResourceEntry(Value):
+class ResourceEntry(Struct, frozen=True, repr_omit_defaults=True):
     """A resource and the server that has it."""
 
     server: str
@@ -46,8 +42,7 @@ class ResourceEntry(Value):
 
 
 @final
-@frozen(repr=False)
-class ResourceTemplateEntry(Value):
+class ResourceTemplateEntry(Struct, frozen=True, repr_omit_defaults=True):
     """Resources by a pattern of their URIs, and the server that has them."""
 
     server: str
@@ -60,8 +55,7 @@ class ResourceTemplateEntry(Value):
 
 
 @final
-@frozen(repr=False)
-class PromptEntry(Value):
+class PromptEntry(Struct, frozen=True, repr_omit_defaults=True):
     """A prompt and the server that has it."""
 
     server: str
@@ -77,8 +71,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @final
-@frozen(repr=False)
-class Catalog(Value):
+class Catalog(Struct, frozen=True, repr_omit_defaults=True):
     """What one incarnation of a server lists."""
 
     server: str
@@ -91,12 +84,11 @@ class Catalog(Value):
 
 
 @final
-@frozen(repr=False)
-class Directory(Value):
+class Directory(Struct, frozen=True, repr_omit_defaults=True):
     """All catalogs at one moment; each change is a new directory with the next ``version``."""
 
     version: int = 0
-    catalogs: Mapping[str, Catalog] = field(factory=lambda: MappingProxyType({}))
+    catalogs: Mapping[str, Catalog] = NOTHING
 
     def with_catalog(self, catalog: Catalog) -> Directory:
         """Return the next directory, in which ``catalog`` replaces what its server had."""

@@ -7,11 +7,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
+from msgspec import Struct
 
 import actors
 from runtime.servers.watching import Watched
-from runtime.value import Value
 
 if TYPE_CHECKING:
     from runtime.config import ServerSpec, Window
@@ -43,8 +43,7 @@ _SETTLED = DOWN | {State.READY, State.BACKING_OFF}
 
 
 @final
-@frozen(repr=False)
-class ServerStatus(Value):
+class ServerStatus(Struct, frozen=True):
     """A server at one moment. Times in seconds; ``uptime`` since it is ready, None while it is not.
 
     ``incarnation`` and ``restarts`` count over the whole life of the runtime; ``in_flight`` are calls on the wire,

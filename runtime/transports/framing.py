@@ -3,7 +3,8 @@
 from collections import deque
 from typing import final
 
-from attrs import define, field, frozen
+from attrs import define, field
+from msgspec import Struct
 
 from . import LineTooLong, NoiseBudgetSpent
 
@@ -18,8 +19,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @final
-@frozen
-class Noise:
+class Noise(Struct, frozen=True):
     """What a peer wrote between its messages: how many lines so far, and how the last of them read."""
 
     count: int

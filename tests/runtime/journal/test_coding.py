@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar, final
 
 import pytest
-from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,8 +25,7 @@ events = st.one_of(
 
 
 @final
-@frozen(repr=False)
-class Asked(Event):
+class Asked(Event, frozen=True):
     """A call as an event of the runtime may tell of it."""
 
     name: ClassVar[str] = "asked_in_a_test"
