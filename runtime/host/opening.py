@@ -18,7 +18,6 @@ from runtime.host.acting import Acts
 from runtime.host.calling import Calls, seconds_of
 from runtime.host.face import Runtime
 from runtime.host.house import House
-from runtime.host.journalling import chronicle_of, store_for
 from runtime.host.tree import WINDOW, Tree
 from runtime.journal import Feed, HandlerFailed, OrphanEnded, ServerStep
 from runtime.servers import DOWN, Handlers, Links, Record, State
@@ -60,6 +59,7 @@ async def open_runtime(
     block should the root of the tree give up. No process is left.
     """
     from runtime.config import load
+    from runtime.host.journalling import store_for
     from runtime.transports.guard import open_guard
 
     loaded, feed = load(config), Feed()
@@ -105,6 +105,8 @@ async def open_over(
 
     What happens is written into ``store``; None: it is kept in memory.
     """
+    from runtime.host.journalling import chronicle_of
+
     patience = inf if timeout is None else seconds_of(timeout)
     house = House(config, feed or Feed())
     house.chronicle = chronicle_of(house, store)

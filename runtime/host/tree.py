@@ -17,7 +17,6 @@ from runtime.host.house import House
 from runtime.journal import ServerCrashed
 from runtime.journal import ServerEjected as EjectedEvent
 from runtime.journal import ServerStopped as StoppedEvent
-from runtime.journal.journal import open_journal
 from runtime.registry import CatalogFetched, CatalogGone, Registry
 from runtime.servers import Handlers, Record, Services, State, fleet_specs, island_spec
 
@@ -56,6 +55,8 @@ class Tree:
         return island_spec(record, self._services)
 
     def _service_specs(self) -> tuple[ChildSpec, ...]:
+        from runtime.journal.journal import open_journal
+
         house = self._house
 
         def registry() -> Registry:

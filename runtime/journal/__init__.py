@@ -1,4 +1,7 @@
-"""What happened: events, who hears of them, and where they are written down."""
+"""What happened: events, who hears of them, and where they are written down.
+
+The writing is in modules of its own, which a runtime imports when it opens.
+"""
 
 from runtime.journal.events import (
     Event,
@@ -18,17 +21,12 @@ from runtime.journal.events import (
     ToolsChanged,
 )
 from runtime.journal.feed import Feed, Subscription
-from runtime.journal.own_events import EventsUnwritten, HostsLost, JournalFailed, JournalRestored
 
 __all__ = [
     "Event",
     "EventsLost",
-    "EventsUnwritten",
     "Feed",
     "HandlerFailed",
-    "HostsLost",
-    "JournalFailed",
-    "JournalRestored",
     "ListFlawed",
     "OrphanEnded",
     "PromptsChanged",

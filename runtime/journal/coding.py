@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+import runtime.journal.own_events  # noqa: F401  # classes that are found by being there
 from runtime.journal.events import Event
 
 # What encoding and decoding can meet in fields that hold any value, or in rows of other versions.

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.journal import HostsLost, JournalFailed, ServerReady, ServerStarting, ServerStopped, reading
+from runtime.journal import ServerReady, ServerStarting, ServerStopped, reading
 from runtime.journal.journal import Flush
+from runtime.journal.own_events import HostsLost, JournalFailed
 from runtime.transports.lock import has_ended
 from tests.fakes import Fleet, good
 

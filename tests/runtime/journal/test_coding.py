@@ -12,6 +12,7 @@ from runtime.config import Secret
 from runtime.journal import Event, ServerCrashed, ServerEjected, ServerLogged, ServerReady, ToolsChanged
 from runtime.journal.arguments import Arguments
 from runtime.journal.coding import decoded, encoded, plain
+from runtime.journal.own_events import HostsLost
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 at = st.floats(0, 1e9)
@@ -20,6 +21,7 @@ events = st.one_of(
     st.builds(ServerCrashed, at, text, st.integers(1, 99), text, st.none() | at),
     st.builds(ServerEjected, at, text, st.integers(1, 99), at),
     st.builds(ToolsChanged, at, text, st.lists(text).map(tuple), st.lists(text).map(tuple)),
+    st.builds(HostsLost, at, text, st.lists(text).map(tuple)),
     st.builds(ServerLogged, at, text, text, st.none() | text, st.recursive(st.none() | text, st.lists)),
 )
 
