@@ -515,8 +515,11 @@ class ServerConnection:
 
     def _forget(self, id: RequestId, work: _Work) -> None:
         del self._pending[id]
-        if work.method == "resources/subscribe":
-            self._subscribed.add(work.params["uri"])
+        match work.method:
+            case "resources/subscribe":
+                self._subscribed.add(work.params["uri"])
+            case "resources/unsubscribe":  # once more, for it may have come before the subscription was answered
+                self._subscribed.discard(work.params["uri"])
 
     # -- the client's wishes
 

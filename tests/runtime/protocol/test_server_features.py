@@ -488,6 +488,16 @@ def test_a_legacy_client_hears_of_lists_and_of_the_resources_it_subscribed_to(ol
     assert client.server.subscribed == frozenset()
 
 
+def test_who_unsubscribes_before_the_subscription_is_answered_is_no_subscriber_after_it(old, talk):
+    client = talk(old)
+    subscribe = client.asked("resources/subscribe", {"uri": "a:b"})
+    unsubscribe = client.asked("resources/unsubscribe", {"uri": "a:b"})
+    client.result(subscribe, "ping", {})
+    client.result(unsubscribe, "ping", {})
+    assert client.server.updated("a:b") == []
+    assert client.server.subscribed == frozenset()
+
+
 def test_what_is_not_offered_is_not_told(version, talk):
     client = talk(version, capabilities={"tools": {}, "resources": {}})
     if client.modern:
