@@ -16,6 +16,7 @@ from .session import Session
 from .tools import FunctionTool
 
 if TYPE_CHECKING:
+    from runtime.protocol import CacheHint
     from runtime.protocol.server import Kind
 
     from .prompts import FunctionPrompt
@@ -47,12 +48,17 @@ class ToolServer:
     ``async def`` as a task, a ``def`` in a worker thread. What a function raises is the answer of its call, marked
     as an error, and harms nothing else; a cancelled call is cancelled. One server may serve many connections, and
     be given and lose functions while it does: its clients are told.
+
+    Args:
+        hints: for how long a modern client may keep which results, by method: ``{"tools/list": CacheHint(60_000)}``
+            from `runtime.protocol`. Without one each result is stale at once.
     """
 
     name: str
     version: str = "0"
     instructions: str | None = None
     title: str | None = field(default=None, kw_only=True)
+    hints: Mapping[str, CacheHint] = field(factory=dict, kw_only=True)
     tools: dict[str, FunctionTool] = field(factory=dict, init=False)
     resources: dict[str, FunctionResource] = field(factory=dict, init=False)
     templates: dict[str, FunctionResource] = field(factory=dict, init=False)

@@ -69,7 +69,8 @@ class Session:
     _has_news: trio.Event = field(factory=trio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.connection = ServerConnection(self.server.info, self.server.capabilities, self.server.instructions)
+        server = self.server
+        self.connection = ServerConnection(server.info, server.capabilities, server.instructions, hints=server.hints)
 
     @property
     def handles(self) -> Handles:

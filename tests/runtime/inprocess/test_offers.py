@@ -14,6 +14,7 @@ from runtime.inprocess import Context, NotFound, ToolError, ToolServer
 from runtime.inprocess.resources import Template
 from runtime.protocol import (
     Acknowledged,
+    CacheHint,
     Era,
     Failed,
     GetPromptResult,
@@ -24,6 +25,7 @@ from runtime.protocol import (
     ResourceUpdated,
     TextContent,
 )
+from tests.caller import served
 
 
 class Style(enum.Enum):
@@ -416,3 +418,12 @@ async def test_a_context_tells_who_asks_and_what_came_along(serve):
         await caller.transport.send(line)
         answer = json.loads(bytes((await caller.next()).result))
     assert answer["structuredContent"] == {"name": "test", "trace": "00-1-2-03", "offers": ["roots"]}
+
+
+async def test_a_server_says_how_long_its_results_may_be_kept():
+    server = ToolServer("kept", hints={"tools/list": CacheHint(60_000, "public")})
+    async with served(server, "modern") as caller:
+        listed = await caller.ask("tools/list")
+        assert (listed["ttlMs"], listed["cacheScope"]) == (60_000, "public")
+    async with served(server, "legacy") as caller:
+        assert await caller.ask("tools/list") == {"tools": []}
