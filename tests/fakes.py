@@ -96,6 +96,7 @@ def acknowledge(peer: Peer, request: Message) -> None:
 
 
 SILENCE = Noise(0, ())
+SECRET = "hush-hush"  # what a link has been told in confidence
 
 
 @define(eq=False)
@@ -215,6 +216,9 @@ class _Link:
 
     def noise(self) -> Noise:
         return self.peer.noise
+
+    def hide(self, text: str) -> str:
+        return text.replace(SECRET, "***")
 
 
 @define(eq=False)

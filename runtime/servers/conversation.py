@@ -122,7 +122,7 @@ class Conversation:
 
     def refused(self, reason: str) -> HandshakeRefused:
         """Make the error of a start that nothing comes of."""
-        return HandshakeRefused(self.server, self.link.stderr(), reason)
+        return HandshakeRefused(self.server, self.link.stderr(), self.link.hide(reason))
 
     # -- asking
 
@@ -233,16 +233,17 @@ class Conversation:
             except Unauthorized as error:
                 raise NotAuthorized(self.server, self.link.stderr(), error.status, error.challenge) from error
             except Unreachable as error:
-                raise ServerUnreachable(self.server, self.link.stderr(), error.where, error.reason) from error
+                reason = self.link.hide(error.reason)
+                raise ServerUnreachable(self.server, self.link.stderr(), error.where, reason) from error
             except NoiseBudgetSpent as error:
                 raise self._noisy(f"more than {error.budget} lines", error.samples) from error
             except LineTooLong as error:
                 raise self._noisy(f"a line of more than {error.limit} bytes", (error.excerpt,)) from error
             except trio.BrokenResourceError as error:
-                raise ConnectionLost(self.server, self.link.stderr(), str(error)) from error
+                raise ConnectionLost(self.server, self.link.stderr(), self.link.hide(str(error))) from error
 
     def _noisy(self, reason: str, samples: tuple[str, ...]) -> StdoutNoise:
-        return StdoutNoise(self.server, self.link.stderr(), reason, samples)
+        return StdoutNoise(self.server, self.link.stderr(), reason, tuple(map(self.link.hide, samples)))
 
     def _hear(self, event: ClientEvent) -> None:
         match event:

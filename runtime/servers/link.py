@@ -56,6 +56,9 @@ class Link(Protocol):
     def noise(self) -> Noise:
         """What it wrote to stdout that was no message."""
 
+    def hide(self, text: str) -> str:
+        """Leave out of its words what it was told in confidence (S9); `stderr` and `noise` are without it already."""
+
 
 OpenLink: TypeAlias = "Callable[[ServerSpec, int], AbstractAsyncContextManager[Link]]"
 """Opens the way to a server, for one of its incarnations, for as long as the block; raises `ServerFailed`."""

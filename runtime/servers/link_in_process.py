@@ -73,6 +73,9 @@ class InProcessLink:
     def noise(self) -> Noise:
         return Noise(0, ())
 
+    def hide(self, text: str) -> str:
+        return text  # it knows what the host knows
+
 
 @asynccontextmanager
 async def open_in_process(name: str, reach: InProcess) -> AsyncIterator[Link]:

@@ -10,8 +10,9 @@ from attrs import define, field
 
 from runtime.config import reveal
 from runtime.errors import CommandNotFound, NotSupported, PortTaken, ServerExited, StartTimedOut
-from runtime.servers.link_process import Secrets, stdio_command
+from runtime.servers.link_process import stdio_command
 from runtime.servers.link_remote import Renewal, open_endpoint, revealed
+from runtime.servers.secrets import Secrets
 from runtime.transports import Transport
 from runtime.transports.framing import Noise
 
@@ -55,10 +56,13 @@ class OwnedLink:
         return exited is not None and exited.code == 0
 
     def stderr(self) -> tuple[str, ...]:
-        return tuple(map(self._secrets.hide, self._server.process.log()))
+        return tuple(map(self.hide, self._server.process.log()))
 
     def noise(self) -> Noise:
         return Noise(0, ())
+
+    def hide(self, text: str) -> str:
+        return self._secrets.hide(text)
 
 
 @asynccontextmanager
@@ -79,7 +83,7 @@ async def open_owned_server(
     from runtime.transports.readiness import attempts_within
     from runtime.transports.stdio import ProcessesUnsupported
 
-    name, secrets, url = spec.name, Secrets.of(reach.command), reveal(reach.remote.url)
+    name, secrets, url = spec.name, Secrets.of(reach), reveal(reach.remote.url)
     try:
         reservation = await ports.reserve(name, *owned.endpoint(url))
         async with owned.open_owned(

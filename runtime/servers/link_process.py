@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from runtime.config import Secret, reveal
+from runtime.config import reveal
 from runtime.errors import CommandNotFound, NotSupported
+from runtime.servers.secrets import Secrets
 from runtime.transports.framing import Noise
 
 if TYPE_CHECKING:
@@ -18,29 +19,6 @@ if TYPE_CHECKING:
     from runtime.servers.link import Link
     from runtime.transports.guard import Guard
     from runtime.transports.stdio import StdioCommand, StdioTransport
-
-_SHORTEST = 6  # characters from which on a value in `env` can be told from the text around it
-
-
-@final
-@frozen(repr=False)
-class Secrets:
-    """Values that a server's output may repeat, and ours may not (S9)."""
-
-    _values: tuple[str, ...]
-
-    @classmethod
-    def of(cls, command: Command) -> Secrets:
-        """Find those of a command, the longest first."""
-        env = (value.reveal() for value in command.env.values())
-        hidden = (*env, *(word.reveal() for word in command.argv if isinstance(word, Secret)))
-        return cls(tuple(sorted((value for value in hidden if len(value) >= _SHORTEST), key=len, reverse=True)))
-
-    def hide(self, line: str) -> str:
-        """Return a line without them."""
-        for value in self._values:
-            line = line.replace(value, "***")
-        return line
 
 
 def stdio_command(command: Command) -> StdioCommand:
@@ -80,11 +58,14 @@ class ProcessLink:
         return self.transport.exited is not None and self.transport.exited.code == 0
 
     def stderr(self) -> tuple[str, ...]:
-        return tuple(map(self._secrets.hide, self.transport.stderr_tail()))
+        return tuple(map(self.hide, self.transport.stderr_tail()))
 
     def noise(self) -> Noise:
         noise = self.transport.noise
-        return Noise(noise.count, tuple(map(self._secrets.hide, noise.samples)))
+        return Noise(noise.count, tuple(map(self.hide, noise.samples)))
+
+    def hide(self, text: str) -> str:
+        return self._secrets.hide(text)
 
 
 @asynccontextmanager

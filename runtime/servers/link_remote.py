@@ -10,6 +10,7 @@ import trio
 from attrs import define, field
 
 from runtime.config import reveal
+from runtime.servers.secrets import Secrets
 from runtime.transports import Transport
 from runtime.transports.framing import Noise
 
@@ -29,6 +30,7 @@ class RemoteLink:
 
     transport: Transport
     speaks_http: bool
+    _secrets: Secrets
     _renewal: Renewal
     _cut: trio.Event = field(factory=trio.Event, init=False)
     pid: int | None = field(default=None, init=False)
@@ -51,6 +53,9 @@ class RemoteLink:
     def noise(self) -> Noise:
         return Noise(0, ())
 
+    def hide(self, text: str) -> str:
+        return self._secrets.hide(text)
+
 
 @final
 @define(eq=False, repr=False)
@@ -68,7 +73,7 @@ async def open_remote(spec: ServerSpec, reach: Remote, ways: MutableMapping[str,
     """Connect to an endpoint. Nothing is sent before the first message is, and all trouble is the transport's."""
     renewal = Renewal()
     async with open_endpoint(spec, reach, reveal(reach.url), revealed(reach.headers), ways, renewal) as transport:
-        yield RemoteLink(transport, reach.type != "ws", renewal)
+        yield RemoteLink(transport, reach.type != "ws", Secrets.of(reach), renewal)
 
 
 def open_endpoint(

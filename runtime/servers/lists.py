@@ -79,7 +79,7 @@ async def fetch(conversation: Conversation, kinds: Iterable[Kind]) -> Mapping[Ki
             elif kind == "resource_templates" and isinstance(error, Refused) and error.code == METHOD_NOT_FOUND:
                 found[kind] = Listed()  # the capability is that of resources, and need not mean templates
             else:
-                found[kind] = Listed(flaws=(reason,))
+                found[kind] = Listed(flaws=(conversation.link.hide(reason),))
 
     async with trio.open_nursery() as nursery:
         for kind in kinds:
@@ -106,7 +106,7 @@ async def _pages(conversation: Conversation, kind: Kind) -> Listed:
             else:
                 items[_IDENTITY[kind](item)] = item
         pages.turn(page.next_cursor)
-    return Listed(MappingProxyType(items), tuple(flaws))
+    return Listed(MappingProxyType(items), tuple(map(conversation.link.hide, flaws)))
 
 
 def _unfit(conversation: Conversation, tool: Tool) -> str | None:

@@ -134,6 +134,22 @@ async def test_what_fails_on_the_way_costs_one_call():
         assert refused.value.sent is Sent.NOT_SENT
 
 
+async def test_a_server_that_repeats_what_it_was_told_in_confidence_is_quoted_without():
+    async def repeats(asked: Asked, reply: Reply) -> None:
+        told = f"unknown: {asked.headers['authorization']}, or rather hush-hush, of {asked.path}"
+        error = {"code": -32603, "message": told}
+        await reply.json({"jsonrpc": "2.0", "id": asked.json["id"], "error": error})
+
+    async with open_http_server(repeats) as server:
+        url, headers = f"{server.url}?key=a-long-key", {"Authorization": SECRET}
+        async with opened(config(url=url, headers=headers, window={"intensity": 0})) as host:
+            with pytest.raises(runtime.ServerEjected) as ejected:
+                await host.call("far", "echo")
+            shown = [str(ejected.value), str(host.tree()), repr(host.status()), *map(str, host.recent_events())]
+            assert "unknown: ***, or rather ***, of /mcp?***" in shown[0]
+            assert not [text for text in shown if "hush-hush" in text or "a-long-key" in text]
+
+
 async def test_an_address_where_nobody_is_is_named_as_such():
     window = {"intensity": 0, "period": 60}
     async with opened(config(url="http://127.0.0.1:9/mcp", window=window)) as host:
