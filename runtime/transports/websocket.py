@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias, final
 from urllib.parse import urlsplit, urlunsplit
 
+import h11
 import trio
 from attrs import define, field, frozen
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
@@ -178,6 +179,8 @@ class WebSocketTransport(Transport):
         except* _NoConnection as failed:
             for failure in leaves(failed):
                 self._end(Unreachable(_shown(self._url), str(failure)))
+        except* h11.LocalProtocolError:  # the library tries to answer what is no HTTP, and may not
+            self._end(Unreachable(_shown(self._url), "what it answered to the handshake is none"))
         finally:
             self._stopped.set()
 
@@ -217,10 +220,11 @@ class WebSocketTransport(Transport):
     async def _shake_hands(self, nursery: trio.Nursery, stream: _Stream) -> WebSocketConnection:
         url = urlsplit(self._url)
         headers = _encoded(self._headers() if callable(self._headers) else self._headers)
-        with trio.move_on_after(self._times.connect):
+        with trio.CancelScope() as waiting, suppress(ConnectionClosed):
+            waiting.deadline = trio.current_time() + self._times.connect
             return await wrap_client_stream(
                 nursery,
-                stream,
+                _Watched(stream, waiting.cancel),  # type: ignore[arg-type] # it takes any stream
                 url.netloc.rpartition("@")[2],
                 urlunsplit(("", "", url.path or "/", url.query, "")),
                 subprotocols=["mcp"],
@@ -229,7 +233,8 @@ class WebSocketTransport(Transport):
                 max_message_size=self._message_limit,
                 receive_buffer_size=65536,
             )
-        raise _NoConnection("no answer to the handshake in time")
+        late = trio.current_time() >= waiting.deadline
+        raise _NoConnection("no answer to the handshake in time" if late else "it hung up on the handshake")
 
     async def _write(self, connection: WebSocketConnection) -> None:
         with suppress(ConnectionClosed, LocalProtocolError):  # the reader says so
@@ -271,6 +276,34 @@ class WebSocketTransport(Transport):
 
 class _NoConnection(Exception):
     pass
+
+
+@final
+@frozen(eq=False)
+class _Watched(trio.abc.Stream):
+    """A stream that says when the peer has ended it: before its handshake is done, the library waits on."""
+
+    _stream: trio.abc.Stream
+    _tell: Callable[[], object]
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        try:
+            data = await self._stream.receive_some(max_bytes)
+        except trio.BrokenResourceError:
+            self._tell()
+            raise
+        if not data:
+            self._tell()
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -133,6 +133,35 @@ async def test_a_message_past_the_limit_ends_the_connection_with_its_name(text):
             await transport.receive()
 
 
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (None, "hung up"),
+        (b"", "hung up"),
+        (b"HTTP/1.1 101 Swit", "hung up"),
+        (b"HTTP/1.1 404 No\r\n\r\n", "hung up"),
+        (b"\0\1\2\n\r\n\r\n", "is none"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "is none"),
+    ],
+)
+async def test_a_handshake_that_is_not_answered_as_one_ends_at_once(answer, reason):
+    async def serve(stream: trio.SocketStream) -> None:
+        if answer is not None:
+            await stream.receive_some(65536)
+            await stream.send_all(answer)
+        await stream.aclose()
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            [listener] = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+            port = listener.socket.getsockname()[1]
+            async with open_websocket(f"ws://127.0.0.1:{port}/?key=hush") as transport:
+                with pytest.raises(Unreachable, match=reason) as refused:
+                    await transport.receive()
+                assert "hush" not in str(refused.value)
+            nursery.cancel_scope.cancel()
+
+
 async def test_a_peer_that_answers_no_ping_is_taken_for_gone():
     async def serve(stream: trio.SocketStream) -> None:
         with trio.CancelScope(shield=True), trio.move_on_after(5):  # it answers the handshake, and no more
