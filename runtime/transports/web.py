@@ -224,11 +224,18 @@ def _in_our_words() -> Iterator[None]:
         # Its text would quote the header, which may be a secret.
         raise NotSent("a header or the address is not one that HTTP can carry") from None
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
-        raise NotSent(str(error) or "no connection in time") from error
+        raise NotSent(_said(error) or "no connection in time") from error
     except httpx2.TimeoutException as error:
         raise Lost("the server took no more of the message") from error
     except httpx2.RequestError as error:
-        raise Lost(str(error) or type(error).__name__) from error
+        raise Lost(_said(error) or type(error).__name__) from error
+
+
+def _said(error: BaseException | None) -> str:
+    """What an error says, or what it comes of: of a failure of TLS nothing but its last cause has words."""
+    while error is not None and not str(error):
+        error = error.__cause__ or error.__context__
+    return "" if error is None else str(error)
 
 
 @asynccontextmanager

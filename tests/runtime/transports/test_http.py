@@ -1232,6 +1232,14 @@ async def test_the_way_is_kept_by_address_without_what_is_secret_in_it():
 # Bounds
 
 
+async def test_a_failure_of_tls_is_told_in_its_own_words():
+    async with open_http_server(echo) as server, open_http(server.url.replace("http:", "https:")) as transport:
+        with trio.fail_after(5):
+            await transport.send(modern(1))
+            with pytest.raises(Unreachable, match="SSL: .*_VERSION_NUMBER"):
+                await transport.receive()
+
+
 async def test_a_server_that_takes_nothing_costs_no_more_than_the_bound():
     async with talking(echo, outgoing_limit=10_000) as (transport, server):
         server.refuses_to_read = True
