@@ -126,9 +126,6 @@ async def open_over(
                 house.close()
     except actors.SupervisorExit as error:
         raise RuntimeFailed(str(error)) from error.__cause__
-    finally:
-        with trio.CancelScope(shield=True):  # for as long as a locked database is waited for
-            await house.chronicle.close()
 
 
 def _handler_failed(feed: Feed, server: str, method: str, error: Exception) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 from attrs import define, field
 
 import actors
-from actors import ActorCrashed, ActorStopped, ChildSpec, RestartWindow, SupervisorSpec, Verdict
+from actors import ActorCrashed, ActorStopped, Backoff, ChildSpec, RestartWindow, SupervisorSpec, Verdict
 from runtime.cache import Cache, Forget
 from runtime.errors import in_short
 from runtime.host.house import House
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from runtime.servers import OpenLink
 
 WINDOW = RestartWindow(intensity=10, period=60.0)
+
+JOURNAL_BACKOFF = Backoff(first=0.5, cap=30.0)
+"""So slow that the journal alone never spends the window: what happens is worth writing down, not dying for."""
 
 
 @final
@@ -73,7 +76,7 @@ class Tree:
 
         # None is bounded: who speaks to them is, and what they are told may not get lost.
         return (
-            ChildSpec("journal", partial(open_journal, house.chronicle), capacity=inf),
+            ChildSpec("journal", partial(open_journal, house.chronicle), capacity=inf, backoff=JOURNAL_BACKOFF),
             ChildSpec("registry", registry, capacity=inf),
             ChildSpec("cache", cache, capacity=inf),
         )

@@ -24,10 +24,11 @@ class Flush(actors.Ask[None]):
 
 @asynccontextmanager
 async def open_journal(chronicle: Chronicle) -> AsyncIterator[Journal]:
-    """Run one incarnation. What it leaves unwritten the next one writes, or who closes the chronicle."""
+    """Run one incarnation: stopped, it closes the chronicle; crashed, it leaves what is unwritten to the next one."""
     journal = Journal(chronicle)
     async with beside(journal.run):
         yield journal
+    await chronicle.close()
 
 
 @final

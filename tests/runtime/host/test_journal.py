@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
+from attrs import define, field
 
 import runtime
+from runtime.config import load
+from runtime.host import open_over
 from runtime.journal import ServerReady, ServerStarting, ServerStopped, reading
 from runtime.journal.journal import Flush
 from runtime.journal.own_events import HostsLost, JournalFailed
+from runtime.journal.records import Entry, Host
+from runtime.journal.store import Batch
 from runtime.transports.lock import has_ended
 from tests.fakes import Fleet, good
 
@@ -65,6 +71,22 @@ async def test_a_server_that_is_stopped_last_of_all_is_still_written_down(tmp_pa
         await host.stop("notes")
     (last, *_) = reading.history(tmp_path / "journal.sqlite3", None, 9, 0.0)
     assert isinstance(last.event, ServerStopped)
+
+
+async def test_a_runtime_that_is_cancelled_or_fails_closes_its_journal_all_the_same(tmp_path):
+    with trio.CancelScope() as scope:
+        async with runtime.open_runtime(configuration(tmp_path)):
+            scope.cancel()
+            await trio.lowlevel.checkpoint()
+    with pytest.raises(ZeroDivisionError):
+        async with runtime.open_runtime(configuration(tmp_path)):
+            raise ZeroDivisionError
+    hosts = reading.hosts(tmp_path / "journal.sqlite3")
+    assert [(host.closed is not None, host.lost) for host in hosts] == 2 * [(True, False)]
+    assert [each.state for host in hosts for each in reading.services(tmp_path / "journal.sqlite3", host.id)] == [
+        "stopped",
+        "stopped",
+    ]
 
 
 HOST = """
@@ -151,3 +173,34 @@ async def test_a_configuration_is_the_same_wherever_it_is_named_from_and_another
         async with runtime.open_runtime(path) as host:
             history = await host.history("notes")
     assert len({entry.host for entry in history}) == 2
+
+
+@define(eq=False)
+class Broken:
+    """A store with a mistake in it."""
+
+    host: Host = field(factory=lambda: Host("ours", 1, "", "", 0.0))
+
+    def open(self) -> tuple[str, ...]:
+        raise ZeroDivisionError
+
+    def write(self, batch: Batch) -> None:
+        raise ZeroDivisionError
+
+    def history(self, server: str | None, limit: int, since: float) -> Sequence[Entry]:
+        return ()
+
+    def close(self) -> None:
+        return None
+
+
+async def test_a_journal_that_crashes_again_and_again_takes_nobody_with_it(autojump_clock):
+    fleet = Fleet({"a": good})
+    config = load({"mcpServers": {"a": {"command": "scripted"}}})
+    async with open_over(fleet.open_link, config, store=Broken()) as host:
+        registry = host._house.system["services/registry"]
+        journal = host._house.system["services/journal"]
+        while journal.incarnation < 14:  # noqa: ASYNC110 - in small steps, for the clock does not wait for threads
+            await trio.sleep(0.1)
+        assert (registry.incarnation, host.status()["a"].incarnation) == (1, 1)
+        assert [entry.name for entry in await host.history("a")] == ["ready", "starting"]
