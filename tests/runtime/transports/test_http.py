@@ -1236,7 +1236,7 @@ async def test_a_failure_of_tls_is_told_in_its_own_words():
     async with open_http_server(echo) as server, open_http(server.url.replace("http:", "https:")) as transport:
         with trio.fail_after(5):
             await transport.send(modern(1))
-            with pytest.raises(Unreachable, match="SSL: .*_VERSION_NUMBER"):
+            with pytest.raises(Unreachable, match=r"cannot be reached: \[SSL: "):
                 await transport.receive()
 
 
