@@ -95,6 +95,8 @@ class ChildSpec:
 class SupervisorSpec:
     """How to start one supervisor and its first children, one after another in this order (R10).
 
+    ``children`` may be a function that returns them: it is called at each start, as OTP's ``init`` is, so that a
+    supervisor that is restarted begins with what is to be there by then (R15). What it raises fails the start.
     ``shutdown`` is by default without limit (R2). ``concurrent_stop`` stops its children all at once, each with its own
     time, instead of one after another in reverse order.
 
@@ -104,7 +106,7 @@ class SupervisorSpec:
     """
 
     name: str = field(kw_only=False)
-    children: tuple[Spec, ...] = field(kw_only=False, default=())
+    children: tuple[Spec, ...] | Callable[[], tuple[Spec, ...]] = field(kw_only=False, default=())
     strategy: Strategy = Strategy.ONE_FOR_ONE
     window: RestartWindow = field(factory=RestartWindow)
     auto_shutdown: AutoShutdown = AutoShutdown.NEVER
@@ -123,13 +125,21 @@ class SupervisorSpec:
         _check(isinstance(window, RestartWindow), of, "window", window, "is a RestartWindow")
         _check(isinstance(auto, AutoShutdown), of, "auto_shutdown", auto, "is an AutoShutdown")
         _check_common(self, of)
-        names = set[str]()
-        for child in self.children:
-            check_child(self, child)
-            _check(child.name not in names, of, "children", child.name, "have names of their own")  # R5
-            names.add(child.name)
+        if not callable(self.children):
+            self.first_children()
         if self.template is not None:
             self._check_dynamic(of + " has a template, so its", self.template)
+
+    def first_children(self) -> tuple[Spec, ...]:
+        """Return what it begins with when it is started now. Raises `SpecError`."""
+        children = self.children() if callable(self.children) else self.children
+        names = set[str]()
+        for child in children:
+            check_child(self, child)
+            is_new = child.name not in names
+            _check(is_new, f"supervisor {self.name!r}", "children", child.name, "have names of their own")  # R5
+            names.add(child.name)
+        return children
 
     def _check_dynamic(self, of: str, template: ChildSpec) -> None:
         _check(not self.children, of, "children", self.children, "come from that alone")  # R5

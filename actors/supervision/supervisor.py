@@ -135,7 +135,7 @@ class Supervisor:
 
     async def start_all(self) -> None:
         """Start the children of the spec, strictly one after another (R10). Raises `_CouldNotStart` (R12)."""
-        for spec in self.spec.children:
+        for spec in self.spec.first_children():
             child = self._adopt(spec)
             failure = await self._bring_up(child)
             if failure is not None:

@@ -119,7 +119,7 @@ def children(max_steps: int = 5) -> st.SearchStrategy[ChildSpec]:
 def trees(draw: st.DrawFn, max_children: int = 3, max_depth: int = 2, max_steps: int = 5) -> Tree:
     """Trees of scripted workers under supervisors of every strategy, ``max_depth`` of them above each other."""
     spec = _supervisor(draw, "root", max_children, max_depth, max_steps)
-    return Tree(spec, dict(_scripts(spec.children, "")))
+    return Tree(spec, dict(_scripts(spec.first_children(), "")))
 
 
 def _supervisor(draw: st.DrawFn, name: str, max_children: int, depth: int, max_steps: int) -> SupervisorSpec:
@@ -143,7 +143,7 @@ def _scripts(specs: Sequence[Spec], path: str) -> list[tuple[str, Script]]:
     found: list[tuple[str, Script]] = []
     for spec in specs:
         if isinstance(spec, SupervisorSpec):
-            found.extend(_scripts(spec.children, f"{path}{spec.name}/"))
+            found.extend(_scripts(spec.first_children(), f"{path}{spec.name}/"))
         else:
             script = getattr(spec.start, "__self__", None)
             assert isinstance(script, Script)

@@ -426,6 +426,27 @@ async def test_a_killed_supervisor_takes_its_children_with_it_and_comes_back_wit
         assert await system["inner/a"].ask(Add(1)) == 1
 
 
+async def test_children_that_a_function_gives_are_those_of_the_moment_at_each_start() -> None:  # R15
+    wanted = ["a"]
+    inner = SupervisorSpec("inner", lambda: tuple(ChildSpec(name, Everything) for name in wanted))
+    async with actors.open_system(inner) as system:
+        wanted[:] = ["b", "c"]
+        assert "inner/a" in system
+        assert "inner/b" not in system
+        system["inner"].kill()
+        await wait_all_tasks_blocked()
+        assert "inner/a" not in system
+        assert await system["inner/c"].ask(Add(1)) == 1
+
+
+async def test_what_a_function_gives_is_checked_and_fails_the_start() -> None:  # R5, R12
+    twice = SupervisorSpec("inner", lambda: (ChildSpec("a", Everything), ChildSpec("a", Everything)))
+    with pytest.raises(actors.SupervisorExit) as gave_up:
+        async with actors.open_system(twice):
+            pass
+    assert "have names of their own" in str(gave_up.value.__cause__)
+
+
 async def test_an_outer_cancellation_stops_the_tree_in_order_each_child_with_its_time(
     autojump_clock: MockClock,
 ) -> None:  # K12, T5
