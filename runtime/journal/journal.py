@@ -47,6 +47,7 @@ class Journal:
         chronicle = self.chronicle
         if chronicle.store is None:
             await trio.sleep_forever()
+        await trio.sleep(GROUP)  # a runtime that opens has more urgent things to do
         await chronicle.open()
         while True:
             await chronicle.backlog.wait()
