@@ -1,5 +1,6 @@
-"""How many processes share the work, and what keeps them from the user's own files."""
+"""How many processes share the work, and what keeps them from the user's own files and each other's processes."""
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -17,3 +18,11 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture
+def marker_variable(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name the variable by which this test knows orphans: those of a test beside it, which sweeps too, are others."""
+    name = f"GREENROOM_HOST_{secrets.token_hex(4)}"
+    monkeypatch.setattr("runtime.transports.sweep._ENTRY", f"{name}=".encode())
+    return name

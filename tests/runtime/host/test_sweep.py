@@ -12,14 +12,14 @@ from tests.processes import ended
 
 
 @pytest.fixture
-def orphan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+def orphan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marker_variable: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process whose host has died: its lock is free."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     lock = tmp_path / "greenroom" / "hosts" / "dead.lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
     marker = f"dead;incarnation=1;spawn=1;lock={lock};server=files"
-    with subprocess.Popen(["sleep", "1000"], env={"GREENROOM_HOST": marker}, start_new_session=True) as process:
+    with subprocess.Popen(["sleep", "1000"], env={marker_variable: marker}, start_new_session=True) as process:
         yield process
         process.kill()
 

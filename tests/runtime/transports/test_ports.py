@@ -30,12 +30,12 @@ def ports(command) -> Iterator[Ports]:
 
 
 @pytest.fixture
-def listen(command) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def listen(command, marker_variable) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts a process that listens at a port, and returns once it does."""
     started = []
 
     def listen(port: int, marker: Marker | None = None, way: str = "ok") -> subprocess.Popen[bytes]:
-        env = {**command.env, **({} if marker is None else {"GREENROOM_HOST": str(marker)})}
+        env = {**command.env, **({} if marker is None else {marker_variable: str(marker)})}
         run = [sys.executable, "-I", "-S", SERVER, way, str(port)]
         process = subprocess.Popen(run, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         started.append(process)

@@ -19,13 +19,15 @@ from runtime.transports.sweep import Orphan, end_orphan, marker_of, sweep, sweep
 
 HOST = """
 import os, sys, trio
+from runtime.transports import environment
+environment.MARKER_VARIABLE = sys.argv[1]
 from runtime.transports.guard import open_guard
 from runtime.transports.stdio import StdioCommand, open_stdio
 
 async def main():
     async with open_guard() as guard:
         marker = guard.marker("files", 1)
-        async with open_stdio(StdioCommand(sys.argv[1:], dict(os.environ)), guard=guard, marker=marker):
+        async with open_stdio(StdioCommand(sys.argv[2:], dict(os.environ)), guard=guard, marker=marker):
             print(guard.pid, flush=True)
             await trio.sleep_forever()
 
@@ -36,9 +38,10 @@ DETACHED = "(setsid sleep 1001 &) ; sleep 1002 & exec sleep 1003"
 SWEEP = """
 import sys
 from pathlib import Path
-from runtime.transports.sweep import sweep
+from runtime.transports import sweep
 
-print(sweep(Path(sys.argv[1])))
+sweep._ENTRY = sys.argv[2].encode() + b"="
+print(sweep.sweep(Path(sys.argv[1])))
 """
 Start = Callable[..., int]
 
@@ -51,12 +54,12 @@ def locks(state_directory: Path) -> Path:
 
 
 @pytest.fixture
-def start(command) -> Iterator[Start]:
+def start(command, marker_variable) -> Iterator[Start]:
     """Starts a process that leads a session, as a host's child does; it is reaped only at the end."""
     started = []
 
     def start(marker: Marker | None, *argv: str, env: Mapping[str, str] | None = None, user: int | None = None) -> int:
-        variables = {**command.env, **(env or {}), **({} if marker is None else {"GREENROOM_HOST": str(marker)})}
+        variables = {**command.env, **(env or {}), **({} if marker is None else {marker_variable: str(marker)})}
         run = argv or ("sleep", "1000")
         process = subprocess.Popen(run, env=variables, start_new_session=True, user=user)
         started.append(process)
@@ -76,10 +79,12 @@ def dead(locks: Path, host_id: str = "dead", server: str = "files") -> Marker:
 
 
 @pytest.fixture
-def host(command, locks) -> Iterator[subprocess.Popen[bytes]]:
+def host(command, locks, marker_variable) -> Iterator[subprocess.Popen[bytes]]:
     """A host with one child, which has started two more; its first line is its guard's id."""
     env = {**command.env, "XDG_STATE_HOME": str(locks.parent.parent)}
-    with subprocess.Popen([sys.executable, "-c", HOST, "sh", "-c", DETACHED], env=env, stdout=subprocess.PIPE) as host:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOST, marker_variable, "sh", "-c", DETACHED], env=env, stdout=subprocess.PIPE
+    ) as host:
         yield host
 
 
@@ -112,9 +117,9 @@ def test_with_an_orphan_goes_who_is_in_its_session(command, locks, start):
     assert not any(map(proc.living, with_it))
 
 
-def test_the_session_of_somebody_else_is_left_alone_though_a_carrier_is_in_it(locks, start):
+def test_the_session_of_somebody_else_is_left_alone_though_a_carrier_is_in_it(locks, start, marker_variable):
     """Who looks into a server's trouble copies its environment to a terminal."""
-    terminal = start(None, "sh", "-c", f"GREENROOM_HOST='{dead(locks)}' sleep 1000 & exec sleep 1000")
+    terminal = start(None, "sh", "-c", f"{marker_variable}='{dead(locks)}' sleep 1000 & exec sleep 1000")
     while not (carriers := [pid for pid in proc.pids() if proc.session(pid) == terminal and marker_of(pid)]):
         pass
     assert [orphan.pid for orphan in sweep(locks)] == carriers
@@ -165,17 +170,17 @@ def test_a_lock_that_cannot_be_told_to_be_free_counts_as_held(locks, start, spoi
         "",
     ],
 )
-def test_a_marker_that_says_too_little_is_no_reason_to_end_anybody(locks, start, value, monkeypatch):
+def test_a_marker_that_says_too_little_is_no_reason_to_end_anybody(locks, start, value, monkeypatch, marker_variable):
     monkeypatch.chdir(locks)
     lock = dead(locks).lock
-    child = start(None, env={"GREENROOM_HOST": value.format(lock=lock)})
+    child = start(None, env={marker_variable: value.format(lock=lock)})
     assert sweep(locks) == ()
     assert proc.living(child)
 
 
-def test_who_carries_no_marker_is_left_alone_whatever_else_it_has_in_its_environment(locks, start):
+def test_who_carries_no_marker_is_left_alone_whatever_else_it_has_in_its_environment(locks, start, marker_variable):
     marker = dead(locks)
-    child = start(None, env={"NOT_GREENROOM_HOST": str(marker), "TEXT": f"\nGREENROOM_HOST={marker}"})
+    child = start(None, env={f"NOT_{marker_variable}": str(marker), "TEXT": f"\n{marker_variable}={marker}"})
     assert sweep(locks) == ()
     assert proc.living(child)
 
@@ -188,12 +193,12 @@ def test_another_users_process_is_left_alone(locks, start):
     assert proc.living(child)
 
 
-def test_who_carries_a_dead_hosts_marker_ends_nobody_of_it(locks, command, start):
+def test_who_carries_a_dead_hosts_marker_ends_nobody_of_it(locks, command, start, marker_variable):
     """We were started by an orphan, then: to end our own kin is not for us to decide."""
     marker = dead(locks)
     kin = start(marker)
-    env = {**command.env, "GREENROOM_HOST": str(marker)}
-    run = [sys.executable, "-c", SWEEP, locks]
+    env = {**command.env, marker_variable: str(marker)}
+    run = [sys.executable, "-c", SWEEP, locks, marker_variable]
     ran = subprocess.run(run, env=env, stdout=subprocess.PIPE, check=True, start_new_session=True)
     assert ran.stdout == b"()\n"
     assert proc.living(kin)
