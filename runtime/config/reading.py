@@ -16,12 +16,16 @@ from .keys import Check, Key, flag, items, keys_of, members, obj, read_keys
 from .mistakes import Attempts, ConfigError, Missing, Mistake, Note, Place, Unreadable, did_you_mean
 from .reach import Way, reach
 from .secret import Secret, Text, reveal
-from .spec import Group, Input, RuntimeConfig, ServerSpec
+from .spec import Backoff, Group, Input, Remote, RuntimeConfig, ServerSpec, Window
 from .text import decode, parse_json, parse_toml, repeated_keys
 
 IN_CODE = "(configuration given in code)"
 HOUR = 3600.0
 LONGEST_NAME = 128
+
+# Of a server that others run, whose outage is no crash of anybody's here, and which costs nothing to look for again:
+# it is given up after some three minutes, and not after three seconds.
+PATIENT = {"window": Window(intensity=20), "backoff": Backoff(cap=15.0)}
 
 WAY_KEYS = keys_of(Way)
 SERVER_KEYS = {**WAY_KEYS, **keys_of(ServerSpec)}
@@ -201,7 +205,9 @@ def _switched_off(value: Any, at: Place) -> bool:
 def _read_server(name: str, value: Any, at: Place) -> ServerSpec:
     read = read_keys(value, at, SERVER_KEYS, foreign.SERVER)
     way = Way(**{key.attribute: read.pop(key.attribute) for key in WAY_KEYS.values() if key.attribute in read})
-    spec = ServerSpec(name, reach(way, value.keys(), at), **read)
+    reached = reach(way, value.keys(), at)
+    defaults = PATIENT if isinstance(reached, Remote) else {}
+    spec = ServerSpec(name, reached, **{**defaults, **read})
     for limit in ("start_timeout", "timeout"):
         if (seconds := getattr(spec, limit)) > HOUR:
             at.at(limit).note("advice", f"{seconds:g} seconds are over an hour; milliseconds are not meant here")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime.config import (
+    Backoff,
     CacheRules,
     Command,
     ConfigError,
@@ -470,6 +471,17 @@ def test_what_is_valid_but_hardly_meant_is_advised():
         "mcpServers.a.timeout": "advice",
         "mcpServers.a.headers": "advice",
     }
+
+
+def test_a_server_that_others_run_is_looked_for_with_more_patience():
+    url, command = "https://example.org/mcp", {"command": "c"}
+    servers = {"far": {"url": url}, "near": command, "ours": {**command, "url": "http://127.0.0.1:{port}/mcp"}}
+    servers["set"] = {"url": url, "window": {"intensity": 2}, "backoff": {"first": 1}}
+    specs = load({"mcpServers": servers}).servers
+    assert (specs["far"].window, specs["far"].backoff) == (Window(20, 300), Backoff(0.1, 2, 15, 0.1, 300))
+    assert (specs["set"].window, specs["set"].backoff) == (Window(2, 300), Backoff(first=1))
+    for name in ("near", "ours"):
+        assert (specs[name].window, specs[name].backoff) == (Window(), Backoff())
 
 
 # Secrets and servers given alone -----------------------------------------------------------------

@@ -7,7 +7,9 @@ import trio
 
 import runtime
 from runtime import State
+from runtime.config import load
 from runtime.errors import HandshakeRefused, RequiredToolsMissing, ServerExited, StartTimedOut, StdoutNoise
+from runtime.host import open_over
 from runtime.protocol import Era
 from runtime.transports.framing import Noise
 from tests.fakes import DISCOVERED, INITIALIZED, Fleet, Peer, dead, good, tool
@@ -285,3 +287,21 @@ async def test_a_server_that_dies_of_its_last_answer_is_not_ready_afterwards(pau
         await trio.sleep(0.1)
         assert host.status()["a"].state is State.BACKING_OFF
         assert host.status()["a"].last_error is not None
+
+
+@pytest.mark.parametrize(("away", "state"), [(150, State.READY), (400, State.EJECTED)])
+async def test_a_server_that_others_run_may_be_away_for_minutes(away, state, autojump_clock):
+    until = trio.current_time() + away
+
+    async def comes_back(peer: Peer) -> None:
+        if trio.current_time() >= until:
+            await good(peer)
+
+    fleet = Fleet({"a": comes_back})
+    config = load({"mcpServers": {"a": {"url": "http://example.org/mcp"}}, "journal": False})
+    async with open_over(fleet.open_link, config) as host:
+        with trio.move_on_after(away + 16):
+            while host.status()["a"].state not in (State.READY, State.EJECTED):  # noqa: ASYNC110 -- the time is virtual
+                await trio.sleep(1)
+        assert host.status()["a"].state is state
+        assert (trio.current_time() < until) is (state is State.EJECTED)
