@@ -33,7 +33,7 @@ from .client_events import (
 )
 from .client_handshake import Handshake
 from .client_notifications import READERS
-from .client_results import LISTEN, plainly_complete, read_result
+from .client_results import LISTEN, is_complete, read_result
 from .client_rounds import asked_again, state_of
 from .client_timeouts import Timeouts
 from .errors import InvalidMessage, LocalProtocolError, WireError, excerpt
@@ -478,7 +478,7 @@ class ClientConnection:
         if envelope.result and not envelope.error and (sent := self._pending.pop(id, None)) is not None:
             if self._timeouts is not None:
                 self._timeouts.stop(id)
-            if self._meta_json is None or (sent.method != LISTEN and plainly_complete(line)):
+            if self._meta_json is None or (sent.method != LISTEN and is_complete(envelope.result)):
                 return Answered(id, envelope.result)
             return self._read_result(id, sent, envelope.result)
         match classify(envelope, line):

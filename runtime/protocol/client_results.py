@@ -19,7 +19,7 @@ from .events import Answered, Invalid
 from .jsonrpc import MALFORMED, RequestId
 from .versions import CLIENT_CAPABILITIES, MAY_ASK_BACK
 
-__all__ = ["LISTEN", "params_of", "plainly_complete", "read_result"]
+__all__ = ["LISTEN", "is_complete", "params_of", "read_result"]
 
 LISTEN = "subscriptions/listen"
 MAY_BECOME_TASKS = frozenset({"tools/call"})
@@ -55,18 +55,13 @@ _decode_sent = msgspec.json.Decoder(_Sent).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def plainly_complete(line: bytes) -> bool:
-    """Whether a line's result is complete as its text alone shows. If not, it must be read to be known.
-
-    The words ``"resultType":"complete"`` with bare quotes stand for themselves wherever they are: inside of a JSON
-    string the quotes were escaped. So if nothing else speaks of a result type, be it in escapes of ASCII letters,
-    the result's own is that, or absent.
-    Both ways to write them are known: compact, and with the space that Python's own encoder puts there.
-    """
-    mentions = 2 if b"\\u00" in line else line.count(b"resultType")
-    return mentions == 0 or (
-        mentions == 1 and (b'"resultType":"complete"' in line or b'"resultType": "complete"' in line)
-    )
+def is_complete(result: Raw) -> bool:
+    """Whether a result is the answer itself. If not, or if it is none at all, `read_result` says what it is."""
+    try:
+        kind = _decode_kind(result).result_type
+    except MALFORMED:
+        return False
+    return kind is None or kind == "complete"
 
 
 def params_of(line: bytes) -> Mapping[str, Any]:
