@@ -13,7 +13,7 @@ from runtime.errors import CommandNotFound, NotSupported, PortTaken, ServerExite
 from runtime.servers.link_process import stdio_command
 from runtime.servers.link_remote import Renewal, open_endpoint, revealed
 from runtime.servers.secrets import Secrets
-from runtime.transports import Transport
+from runtime.transports import NotSent, Transport
 from runtime.transports.framing import Noise
 
 if TYPE_CHECKING:
@@ -137,7 +137,6 @@ def _hidden(secrets: Secrets, lines: tuple[str, ...]) -> tuple[str, ...]:
 def _after_a_check(server: OwnedServer, headers: Callable[[], Mapping[str, str]]) -> Callable[[], Mapping[str, str]]:
     """Let nobody but our own process have the headers: somebody else may have taken its port meanwhile."""
     from runtime.transports.ports import PortTaken
-    from runtime.transports.web import NotSent
 
     def checked() -> Mapping[str, str]:
         try:

@@ -21,7 +21,16 @@ from typing import Final, final
 import trio
 from attrs import define
 
-__all__ = ["NOT_SENT", "NO_ANSWER", "LineTooLong", "NoiseBudgetSpent", "Transport", "Unauthorized", "Unreachable"]
+__all__ = [
+    "NOT_SENT",
+    "NO_ANSWER",
+    "LineTooLong",
+    "NoiseBudgetSpent",
+    "NotSent",
+    "Transport",
+    "Unauthorized",
+    "Unreachable",
+]
 
 NOT_SENT: Final = 1
 """Code of the error that a transport over HTTP receives for a request which never left: it did not run.
@@ -112,6 +121,13 @@ class NoiseBudgetSpent(trio.BrokenResourceError):
             f"more than {self.budget} lines in a row that are no JSON-RPC messages, the last one {last!r}; "
             "a server must write its log to stderr, not to stdout"
         )
+
+
+class NotSent(Exception):
+    """There is no connection to send by, or nobody at it who may be told.
+
+    A function that gives headers may raise it, in place of giving them to somebody whom they are not for.
+    """
 
 
 @final

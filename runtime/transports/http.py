@@ -33,7 +33,7 @@ from msgspec import Raw
 from runtime.protocol.jsonrpc import RequestId, encode_notification, encode_request
 from runtime.tasks import beside
 
-from . import Transport, Unauthorized, Unreachable
+from . import NotSent, Transport, Unauthorized, Unreachable
 from .events import EventStream
 from .exchange import (
     Outgoing,
@@ -59,7 +59,7 @@ from .exchange import (
 from .headers import ParameterHeaders
 from .queues import Inbox, Outbox
 from .turns import Turns
-from .web import Headers, HttpTimeouts, Lost, NotSent, TooLarge, Web, address_of, open_web
+from .web import Headers, HttpTimeouts, Lost, TooLarge, Web, address_of, open_web
 
 __all__ = ["HttpStatistics", "HttpTimeouts", "HttpTransport", "HttpType", "Way", "address_of", "open_http"]
 

@@ -20,9 +20,10 @@ from attrs import define, field, frozen
 
 from runtime.version import VERSION
 
+from . import NotSent
 from .events import EventStream, ServerSentEvent
 
-__all__ = ["Headers", "HttpTimeouts", "Lost", "NotSent", "TooLarge", "Web", "address_of", "open_web"]
+__all__ = ["Headers", "HttpTimeouts", "Lost", "TooLarge", "Web", "address_of", "open_web"]
 
 Headers: TypeAlias = Mapping[str, str] | Callable[[], Mapping[str, str]]
 """Sent with every request; a function is asked for each, for tokens that are renewed."""
@@ -51,10 +52,6 @@ class HttpTimeouts:
     """Until a notification or a response is taken, and until a server that speaks HTTP+SSE names its endpoint."""
     close: float = 2.0
     """For saying goodbye."""
-
-
-class NotSent(Exception):
-    """There was no connection to send by."""
 
 
 class Lost(Exception):

@@ -22,7 +22,7 @@ from wsproto.utilities import LocalProtocolError
 from actors.exits import leaves
 from runtime.tasks import beside
 
-from . import LineTooLong, Transport, Unauthorized, Unreachable
+from . import LineTooLong, NotSent, Transport, Unauthorized, Unreachable
 from .queues import Inbox, Outbox
 
 __all__ = ["WebSocketStatistics", "WebSocketTimeouts", "WebSocketTransport", "open_websocket"]
@@ -176,7 +176,7 @@ class WebSocketTransport(Transport):
             for refusal in leaves(rejected):
                 assert isinstance(refusal, ConnectionRejected)
                 self._end(_refusal(refusal, _shown(self._url)))
-        except* _NoConnection as failed:
+        except* NotSent as failed:
             for failure in leaves(failed):
                 self._end(Unreachable(_shown(self._url), str(failure)))
         except* h11.LocalProtocolError:  # the library tries to answer what is no HTTP, and may not
@@ -201,11 +201,11 @@ class WebSocketTransport(Transport):
                     raise
                 return stream
         except trio.TooSlowError:
-            raise _NoConnection("no connection in time") from None
+            raise NotSent("no connection in time") from None
         except OSError as error:
-            raise _NoConnection(str(error)) from error
+            raise NotSent(str(error)) from error
         except trio.BrokenResourceError as error:  # of TLS, which its cause tells more of
-            raise _NoConnection(str(error.__cause__ or error)) from error
+            raise NotSent(str(error.__cause__ or error)) from error
 
     async def _talk(self, stream: _Stream) -> None:
         async with trio.open_nursery() as nursery:
@@ -234,7 +234,7 @@ class WebSocketTransport(Transport):
                 receive_buffer_size=65536,
             )
         late = trio.current_time() >= waiting.deadline
-        raise _NoConnection("no answer to the handshake in time" if late else "it hung up on the handshake")
+        raise NotSent("no answer to the handshake in time" if late else "it hung up on the handshake")
 
     async def _write(self, connection: WebSocketConnection) -> None:
         with suppress(ConnectionClosed, LocalProtocolError):  # the reader says so
@@ -274,10 +274,6 @@ class WebSocketTransport(Transport):
                     self._running.cancel()
 
 
-class _NoConnection(Exception):
-    pass
-
-
 @final
 @frozen(eq=False)
 class _Watched(trio.abc.Stream):
@@ -312,7 +308,7 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     except UnicodeEncodeError:
         encoded = [(b"", b"")]
     if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in encoded):
-        raise _NoConnection("a header is not one that HTTP can carry")  # which, and what is in it, may be secret
+        raise NotSent("a header is not one that HTTP can carry")  # which, and what is in it, may be secret
     return encoded
 
 

@@ -10,7 +10,7 @@ import trio
 import trio_websocket
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest
 
-from runtime.transports import LineTooLong, Unauthorized, Unreachable
+from runtime.transports import LineTooLong, NotSent, Unauthorized, Unreachable
 from runtime.transports.websocket import WebSocketTimeouts, WebSocketTransport, open_websocket
 
 Serve = Callable[[WebSocketConnection], Awaitable[None]]
@@ -118,6 +118,18 @@ async def test_who_cannot_be_reached_is_named_without_what_is_secret(kind):
             assert "hush" not in str(failed.value) + repr(failed.value)
             assert "sub-exception" not in str(failed.value)
             nursery.cancel_scope.cancel()
+
+
+async def test_headers_that_are_not_for_whoever_listens_are_not_sent():
+    async def serve(connection: WebSocketConnection) -> None:
+        pytest.fail("it was told")
+
+    def refuse() -> dict[str, str]:
+        raise NotSent("somebody else listens")
+
+    async with talking(serve, headers=refuse) as transport:
+        with pytest.raises(Unreachable, match="somebody else listens"):
+            await transport.receive()
 
 
 @pytest.mark.parametrize("text", ["x" * 2000, "é" * 600])
