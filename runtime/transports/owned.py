@@ -19,12 +19,11 @@ from attrs import define, field, frozen
 
 from runtime.tasks import beside
 
-from . import proc
 from .environment import Marker
 from .guard import Guard
 from .logged import LoggedProcess, open_logged
 from .ping import connected, ping
-from .ports import PortTaken, PortUnusable, Reservation
+from .ports import Listener, PortTaken, PortUnusable, Reservation
 from .process import CommandUnusable, ExitStatus, verify
 from .readiness import ATTEMPTS, Answer, Readiness, attempt_at, judge, next_look
 from .session import SESSION_VARIABLE, session_file
@@ -200,14 +199,14 @@ class OwnedServer:
     process: LoggedProcess
     _port: Reservation
     readiness: Readiness = field(default=Readiness.HEALTHY, init=False)
-    _listener: int | None = field(default=None, init=False)  # the process that was last seen to listen
+    _listener: Listener | None = field(default=None, init=False)  # as last seen
 
     def check(self) -> None:
         """To be said before a credential is sent: that whoever listens at the port belongs to the process.
 
-        Cheap as long as the listener lives. Raises `PortTaken`.
+        Cheap as long as its listener is there. Raises `PortTaken`.
         """
-        if self._listener is None or not proc.living(self._listener):
+        if self._listener is None or not self._listener.is_there():
             self._listener = self._port.check(self.process.members)
             if self._listener is None:
                 raise PortTaken(self._port.host, self._port.port, None)

@@ -7,6 +7,7 @@ stream hangs on it. It carries no credential. What the endpoint can do is for th
 import re
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,17 +24,15 @@ _LINE = 1024  # bytes within which the first line ends
 
 
 async def connected(addresses: Iterable[Address], port: int) -> trio.SocketStream | None:
-    """A connection to whoever listens at one of the addresses; None: nobody does."""
+    """A connection to whoever listens at one of the addresses; None: nobody does, or takes none for five seconds."""
     for address in addresses:
         made = trio.socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
-        try:
-            await made.connect((str(address), port))
-        except OSError:
-            made.close()
-        except BaseException:
-            made.close()
-            raise
-        else:
+        with trio.move_on_after(PATIENCE), suppress(OSError):
+            try:
+                await made.connect((str(address), port))
+            except BaseException:
+                made.close()
+                raise
             return trio.SocketStream(made)
     return None
 

@@ -21,7 +21,7 @@ from . import proc
 from .environment import Marker
 from .sweep import end_orphan, marker_of
 
-__all__ = ["Holder", "PortTaken", "PortUnusable", "Ports", "Reservation", "Whose"]
+__all__ = ["Holder", "Listener", "PortTaken", "PortUnusable", "Ports", "Reservation", "Whose"]
 
 ATTEMPTS: Final = 5
 _WAIT = 0.2  # seconds, times the number of the attempt
@@ -65,6 +65,22 @@ class Holder:
                 return f"{server} of a host that runs, or may still do so ({self.program}, process {self.pid})"
             case Whose.FOREIGN:
                 return f"{self.program} (process {self.pid})"
+
+
+@final
+@frozen
+class Listener:
+    """A socket that a process listens by, as that process knows it."""
+
+    pid: int
+    descriptor: int
+    inode: int
+
+    def is_there(self) -> bool:
+        """Whether the process still has it. Cheap, and no process that was given its id since passes for it."""
+        with suppress(OSError):
+            return os.readlink(f"/proc/{self.pid}/fd/{self.descriptor}") == f"socket:[{self.inode}]"
+        return False
 
 
 @final
@@ -209,8 +225,8 @@ class Reservation:
         holders = [_holder(pid) for pid in found]
         return next((holder for holder in holders if holder.whose is Whose.FOREIGN), next(iter(holders), None))
 
-    def check(self, members: Callable[[], Iterable[int]]) -> int | None:
-        """Sees to it that whoever answers here is one of these processes, and returns which; None: nobody listens yet.
+    def check(self, members: Callable[[], Iterable[int]]) -> "Listener | None":
+        """Sees to it that whoever answers here is one of these processes, and returns who; None: nobody listens yet.
 
         Raises `PortTaken`.
         """
@@ -220,7 +236,9 @@ class Reservation:
                 return None
             found = _listening(listeners, members())
             if listeners <= set().union(*found.values()):
-                return next(iter(found))
+                pid, sockets = next(iter(found.items()))
+                inode, descriptor = next(iter(sockets.items()))
+                return Listener(pid, descriptor, inode)
         raise PortTaken(self.host, self.port, self.holder())
 
     def _listeners(self) -> set[int]:
@@ -260,16 +278,16 @@ def _read_listeners(addresses: Collection[Address], port: int) -> set[int]:
     return set().union(*(parse_listeners(table, addresses, port) for table in tables))
 
 
-def _listening(inodes: Collection[int], pids: Iterable[int]) -> dict[int, set[int]]:
-    """Which of these processes hold which of these sockets; those that hold none are left out."""
-    found: dict[int, set[int]] = {}
+def _listening(inodes: Collection[int], pids: Iterable[int]) -> dict[int, dict[int, int]]:
+    """Which of these processes hold which of these sockets, by which descriptor; who holds none is left out."""
+    found: dict[int, dict[int, int]] = {}
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     for pid in pids if wanted else ():
         with suppress(OSError):  # it has ended, or is another user's
             for descriptor in os.listdir(f"/proc/{pid}/fd"):
                 with suppress(OSError):  # closed meanwhile
                     if (inode := wanted.get(os.readlink(f"/proc/{pid}/fd/{descriptor}"))) is not None:
-                        found.setdefault(pid, set()).add(inode)
+                        found.setdefault(pid, {})[inode] = int(descriptor)
     return found
 
 

@@ -92,6 +92,16 @@ def daemon():
     time.sleep(600)
 
 
+def closes():
+    """It lives on and listens no more, once it is told to."""
+    server = listening()
+    signal.signal(signal.SIGUSR1, lambda *_: server.close())
+    try:
+        serve(server, 200)
+    except OSError:
+        time.sleep(600)
+
+
 def stubborn():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     ok()

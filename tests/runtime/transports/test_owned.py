@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -270,6 +271,38 @@ async def test_before_a_credential_is_sent_the_listener_must_still_be_the_server
         for _ in range(2):
             with pytest.raises(PortTaken, match=f"process {other.pid}"):
                 server.check()
+
+
+async def test_a_server_that_lives_on_and_listens_no_more_is_trusted_no_more(start, ports, stranger):
+    """Nor is one whose id somebody else has by now: what counts is the socket, and that nobody can pretend to have."""
+    at = await ports.reserve("one", "127.0.0.1", None)
+    async with start("closes", at=at) as server:
+        server.check()
+        os.kill(server.process.pid, signal.SIGUSR1)
+        while at._listeners():  # noqa: ASYNC110 - it says nothing when it has closed
+            await trio.sleep(0.005)
+        assert server.process.exited is None
+        other = stranger(at.port)
+        with pytest.raises(PortTaken, match=f"process {other.pid}"):
+            server.check()
+
+
+async def test_a_server_that_takes_no_connection_is_none_yet(autojump_clock):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address, port = listener.getsockname()
+        waiting = []
+        for _ in range(3):  # as many as fit, and then some
+            client = socket.socket()
+            waiting.append(client)
+            client.setblocking(False)
+            client.connect_ex((address, port))
+        start = trio.current_time()
+        assert await connected([ip_address(address)], port) is None
+        assert trio.current_time() - start == 5
+        for client in waiting:
+            client.close()
 
 
 # The end

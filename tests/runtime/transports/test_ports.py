@@ -236,7 +236,7 @@ async def test_a_listener_is_checked_to_be_of_the_child(ports, listen):
     reserved = await reserved_and_let_go(ports)
     assert reserved.check(lambda: [os.getpid()]) is None
     process = listen(reserved.port)
-    assert reserved.check(lambda: [os.getpid(), process.pid]) == process.pid
+    assert reserved.check(lambda: [os.getpid(), process.pid]).pid == process.pid
     with pytest.raises(PortTaken) as taken:
         reserved.check(lambda: [os.getpid()])
     assert taken.value.holder.pid == process.pid
@@ -246,7 +246,7 @@ async def test_who_shares_the_childs_port_is_no_more_trusted_than_who_has_it(por
     """Two sockets of one user may listen at one port, and the kernel chooses whom a connection goes to."""
     reserved = await reserved_and_let_go(ports)
     process = listen(reserved.port, way="shares")
-    assert reserved.check(lambda: [process.pid]) == process.pid
+    assert reserved.check(lambda: [process.pid]).pid == process.pid
     with socket.socket() as ours:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         ours.bind(("127.0.0.1", reserved.port))
@@ -260,7 +260,7 @@ async def test_a_listener_that_was_handed_on_while_we_looked_is_looked_for_again
     reserved = await reserved_and_let_go(ports)
     process = listen(reserved.port)
     members = iter([[os.getpid()], [process.pid]])
-    assert reserved.check(lambda: next(members)) == process.pid
+    assert reserved.check(lambda: next(members)).pid == process.pid
 
 
 @pytest.mark.parametrize(
