@@ -74,10 +74,24 @@ def _read_header(value: Any, at: Place) -> Secret:
     return secret
 
 
+def _read_certificates(value: Any, at: Place) -> Text:
+    import ssl  # which takes a while to import, and few need
+
+    name: Text = path.read(value, at)
+    try:
+        ssl.create_default_context().load_verify_locations(reveal(name))
+    except ssl.SSLError:
+        at.wrong(name, "a file of certificates in PEM")
+    except OSError as error:
+        at.wrong(name, "a file that can be read", error.strerror or "")
+    return name
+
+
 url = Check(_read_url, "a URL that begins with http://, https://, ws:// or wss://")
 kind = Check(_read_type, '"stdio", "http", "sse" or "ws"')
 python = Check(_read_object, "a module and an object in it, module:object")
 variable = Check(_read_variable, "a string; a number, or null for none, will do")
+certificates = Check(_read_certificates, "a file of certificates, relative to the file")
 header = Check(_read_header, "a string; variables are expanded")
 
 
@@ -97,6 +111,9 @@ class Way:
     headers: Mapping[str, Secret] = key(
         NOTHING, map_of("header", header, name=r"[!#$%&'*+.^`|~\w-]+", hide=True), "HTTP headers sent to it"
     )
+    ca: Text | None = key(
+        None, certificates, "file of certificates, in PEM, that are trusted for https:// and wss:// beside the system's"
+    )
     type: str | None = key(None, kind, "transport; found out if it is not given")
     python: InProcess | None = key(None, python, "`module:object`, a server written in Python, run in this process")
 
@@ -110,7 +127,7 @@ def reach(way: Way, set_keys: Collection[str], at: Place) -> Reach:
     if way.command is None:
         _idle(FOR_COMMAND, "command", set_keys, at)
     if way.url is None:
-        _idle(("headers",), "url", set_keys, at)
+        _idle(("headers", "ca"), "url", set_keys, at)
     if way.python is not None:
         for other in ("command", "url"):
             if other in set_keys:
@@ -118,7 +135,7 @@ def reach(way: Way, set_keys: Collection[str], at: Place) -> Reach:
         return way.python
     if way.url is not None and way.command is None and f":{PORT}" in reveal(way.url):
         at.at("url").wrong(way.url, "a port", f'{PORT} is for a server that is started here, by a "command"')
-    remote = None if way.url is None else Remote(way.url, way.headers, _remote_type(way.url, way.type, at))
+    remote = None if way.url is None else Remote(way.url, way.headers, _remote_type(way.url, way.type, at), way.ca)
     if way.command is not None:
         if remote is None and way.type not in (None, "stdio"):
             at.at("type").wrong(way.type, '"stdio"', f'a server of type "{way.type}" needs a "url"')

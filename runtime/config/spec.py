@@ -73,11 +73,13 @@ class Command(Value):
 @frozen(repr=False)
 class Remote(Value):
     """An endpoint that somebody else runs. ``type`` None: find out. ``url`` is a :class:`Secret` if it came
-    from a variable, or has a user or a query, where people keep their keys."""
+    from a variable, or has a user or a query, where people keep their keys. ``ca`` is a file of certificates that are
+    trusted beside the system's."""
 
     url: Text
     headers: Mapping[str, Secret] = NOTHING
     type: RemoteType | None = None
+    ca: Text | None = None
 
 
 @frozen(repr=False)

@@ -10,12 +10,16 @@ import trio
 from attrs import define, field
 
 from runtime.config import reveal
+from runtime.errors import ServerUnreachable
 from runtime.servers.secrets import Secrets
 from runtime.transports import Transport
 from runtime.transports.framing import Noise
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from runtime.config import Remote, Secret, ServerSpec
+    from runtime.config.secret import Text
     from runtime.servers.link import Link
     from runtime.transports.http import Way
     from runtime.transports.web import Headers
@@ -80,14 +84,36 @@ def open_endpoint(
     spec: ServerSpec, reach: Remote, url: str, headers: Headers, ways: MutableMapping[str, Way], renewal: Renewal
 ) -> AbstractAsyncContextManager[Transport]:
     """Open the transport that the configuration names, or whose turn it is to be tried."""
+    trusted = None if reach.ca is None else _trusted(spec.name, reach, reach.ca)
     if reach.type == "ws":
         from runtime.transports.websocket import open_websocket
 
-        return open_websocket(url, headers=headers)
+        return open_websocket(url, headers=headers, verify=trusted)
     from runtime.transports.http import EXCHANGES, open_http
 
     exchanges = max(EXCHANGES, spec.in_flight + _SPARE)
-    return open_http(url, type=reach.type, headers=headers, ways=ways, on_renewed=renewal, exchanges=exchanges)
+    return open_http(
+        url,
+        type=reach.type,
+        headers=headers,
+        ways=ways,
+        on_renewed=renewal,
+        exchanges=exchanges,
+        verify=trusted or True,
+    )
+
+
+def _trusted(server: str, reach: Remote, ca: Text) -> SSLContext:
+    """The certificates to trust. Raises `ServerUnreachable`: they cannot be read any more."""
+    import ssl
+
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(reveal(ca))
+    except OSError as error:  # an SSLError is one
+        reason = f"its certificates cannot be read from {ca}: {error.strerror}"
+        raise ServerUnreachable(server, (), str(reach.url), reason) from error
+    return context
 
 
 def revealed(headers: Mapping[str, Secret]) -> Callable[[], Mapping[str, str]]:

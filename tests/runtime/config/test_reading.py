@@ -473,6 +473,21 @@ def test_what_is_valid_but_hardly_meant_is_advised():
     }
 
 
+def test_certificates_are_looked_at_before_anything_starts(tmp_path):
+    server = {"url": "https://example.org/mcp", "ca": "ca.pem"}
+    file, ca = tmp_path / "mcp.json", tmp_path / "ca.pem"
+    file.write_text(json.dumps({"mcpServers": {"far": server}}))
+    with pytest.raises(ConfigError, match=r"far\.ca: expected a file that can be read"):
+        load(file)
+    ca.write_text("nothing of that sort")
+    with pytest.raises(ConfigError, match=r"far\.ca: expected a file of certificates in PEM"):
+        load(file)
+    ca.write_bytes((Path(__file__).parents[2] / "servers" / "localhost.pem").read_bytes())
+    assert load(file).servers["far"].reach == Remote("https://example.org/mcp", ca=str(ca))
+    [note] = load({"mcpServers": {"near": {"command": "c", "ca": str(ca)}}}).notes
+    assert note.text == 'has no effect without "url"'
+
+
 def test_a_server_that_others_run_is_looked_for_with_more_patience():
     url, command = "https://example.org/mcp", {"command": "c"}
     servers = {"far": {"url": url}, "near": command, "ours": {**command, "url": "http://127.0.0.1:{port}/mcp"}}

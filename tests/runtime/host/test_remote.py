@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -17,11 +18,13 @@ import trio_websocket
 
 import runtime
 from runtime import CallInterrupted, CallRefused, NotAuthorized, ResourceChanged, Sent, ServerError, State
+from runtime.config import load
 from runtime.journal import ServerReady, ServerStep
 from runtime.protocol import Era
 from tests.http_server import Asked, Dies, Reply, open_http_server
 
 SERVER = str(Path(__file__).parents[2] / "servers" / "over_http.py")
+CERTIFICATE = Path(SERVER).with_name("localhost.pem")  # with its key; for localhost, until 2126
 HINTS = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
 SECRET = "Bearer hush-hush"
 
@@ -56,7 +59,7 @@ def config(**server: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def opened(config: dict[str, Any]) -> AsyncIterator[runtime.Runtime]:
+async def opened(config: Any) -> AsyncIterator[runtime.Runtime]:
     """A runtime, in good time."""
     with trio.fail_after(20):
         async with runtime.open_runtime(config) as host:
@@ -229,7 +232,9 @@ async def test_a_server_that_has_forgotten_its_session_is_told_again_and_its_lis
 
 
 @asynccontextmanager
-async def websocket_server(modern: Modern) -> AsyncIterator[tuple[str, list[trio_websocket.WebSocketRequest]]]:
+async def websocket_server(
+    modern: Modern, secret: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[str, list[trio_websocket.WebSocketRequest]]]:
     """A modern server's answers over WebSockets: its url, and whoever has connected."""
     requests: list[trio_websocket.WebSocketRequest] = []
 
@@ -247,9 +252,9 @@ async def websocket_server(modern: Modern) -> AsyncIterator[tuple[str, list[trio
                 await connection.send_message(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}))
 
     async with trio.open_nursery() as nursery:
-        listen = partial(trio_websocket.serve_websocket, serve, "127.0.0.1", 0, None)
+        listen = partial(trio_websocket.serve_websocket, serve, "127.0.0.1", 0, secret)
         server = await nursery.start(listen)
-        yield f"ws://127.0.0.1:{server.port}/mcp", requests
+        yield f"{'ws' if secret is None else 'wss'}://localhost:{server.port}/mcp", requests
         nursery.cancel_scope.cancel()
 
 
@@ -267,6 +272,59 @@ async def test_a_server_behind_a_websocket_is_called_and_reached_again_when_it_h
             modern.results["tools/call"] = answer
             assert (await host.call("far", "echo")).text == "well"
             assert (host.status()["far"].incarnation, len(requests)) == (2, 2)
+
+
+# -- certificates
+
+
+def in_secret() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    return context
+
+
+@asynccontextmanager
+async def https_server(modern: Modern) -> AsyncIterator[str]:
+    """A modern server's answers behind TLS: its url."""
+
+    async def serve(stream: trio.SocketStream) -> None:
+        there = trio.SSLStream(stream, in_secret(), server_side=True, https_compatible=True)
+        async with there, await trio.open_tcp_stream("127.0.0.1", plain.port) as here, trio.open_nursery() as passing:
+            passing.start_soon(pass_on, there, here, passing.cancel_scope)
+            passing.start_soon(pass_on, here, there, passing.cancel_scope)
+
+    async def pass_on(source: trio.abc.Stream, sink: trio.abc.Stream, over: trio.CancelScope) -> None:
+        with suppress(trio.BrokenResourceError):  # who does not trust us hangs up
+            async for data in source:
+                await sink.send_all(data)
+        over.cancel()
+
+    async with open_http_server(modern) as plain, trio.open_nursery() as nursery:
+        [listener] = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        yield f"https://localhost:{listener.socket.getsockname()[1]}/mcp"
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("scheme", ["https", "wss"])
+async def test_a_certificate_is_trusted_where_the_configuration_says_so(scheme):
+    modern = Modern()
+    async with https_server(modern) if scheme == "https" else websocket_server(modern, in_secret()) as found:
+        url = found if isinstance(found, str) else found[0]
+        async with opened(config(url=url, ca=str(CERTIFICATE))) as host:
+            assert (await host.call("far", "echo")).text == "well"
+        async with opened(config(url=url, window={"intensity": 0})) as host:
+            with pytest.raises(runtime.ServerEjected, match=r"localhost:\d+/mcp: .*certificate verify failed"):
+                await host.call("far", "echo")
+
+
+async def test_certificates_that_are_no_longer_there_are_named(tmp_path):
+    file = tmp_path / "ca.pem"
+    file.write_bytes(CERTIFICATE.read_bytes())
+    loaded = load(config(url="https://localhost:9/mcp", ca=str(file), window={"intensity": 0}))
+    file.unlink()
+    async with opened(loaded) as host:
+        with pytest.raises(runtime.ServerEjected, match=r"cannot be read from .*ca\.pem: No such file"):
+            await host.call("far", "echo")
 
 
 # -- HTTP servers of our own
