@@ -235,11 +235,13 @@ def seconds_of(timeout: object) -> float:
 
 
 def _encoded(server: str, tool: str, arguments: Mapping[str, Any] | None) -> Raw:
-    if arguments is None:
-        return Raw(b"{}")
-    if not isinstance(arguments, Mapping):
-        raise InvalidArguments(server, tool, f"got {type(arguments).__name__}: {arguments!r:.80}")
+    if type(arguments) is not dict:  # nearly always it is, and any other mapping takes as long to be known as to encode
+        if arguments is None:
+            return Raw(b"{}")
+        if not isinstance(arguments, Mapping):
+            raise InvalidArguments(server, tool, f"got {type(arguments).__name__}: {arguments!r:.80}")
+        arguments = dict(arguments)
     try:
-        return Raw(_encode(arguments if type(arguments) is dict else dict(arguments)))
+        return Raw(_encode(arguments))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidArguments(server, tool, str(error)) from error
