@@ -71,6 +71,14 @@ class Drain(actors.Tell):
 
 @final
 @frozen(repr=False)
+class Adjust(actors.Tell):
+    """The spec is another: of what it allows, let more or less come from now on."""
+
+    control = True
+
+
+@final
+@frozen(repr=False)
 class Unsubscribe(actors.Tell):
     """Nobody wants to hear of this resource any more."""
 
@@ -146,6 +154,9 @@ class Server:
                 if self.record.state is (State.READY if on else State.DRAINING):
                     self.record.move(State.DRAINING if on else State.READY)
                     self._regulate()
+            case Adjust():
+                self._regulate()
+                self._fit()
             case Unsubscribe(uri):
                 if self.talk is not None and self.talk.conversation.agreed:
                     self.talk.subscriptions.unsubscribe(uri)
@@ -182,8 +193,10 @@ class Server:
         return None
 
     def _count(self, in_flight: int) -> None:
-        self.record.count(in_flight)
-        self._regulate()
+        record = self.record
+        record.count(in_flight)
+        if (in_flight < record.spec.in_flight) is not self._flows:  # else it stays as it is
+            self._regulate()
 
     def _regulate(self) -> None:
         """Hold the work lane exactly while a call may not be sent: then the mailbox is where it waits."""
@@ -195,8 +208,12 @@ class Server:
                 self.context.release()
             else:
                 self.context.hold()
-            # Of a burst as many may queue as can be sent at once, and the rest as many as may wait.
-            self.context.resize(record.spec.queue + (record.spec.in_flight if flows else 0))
+            self._fit()
+
+    def _fit(self) -> None:
+        """Let as many calls queue as may; of a burst as many more as can be sent at once."""
+        spec = self.record.spec
+        self.context.resize(spec.queue + (spec.in_flight if self._flows else 0))
 
     def _send_no_more(self) -> None:
         """Leave what is not sent yet to the next incarnation."""
