@@ -106,12 +106,13 @@ async def test_an_answer_may_be_a_stream_that_says_more_before_it():
         assert json.loads(answer) == result(1)
 
 
-async def test_an_answer_counts_though_its_stream_never_ends():
+async def test_an_answer_counts_though_its_stream_never_ends(monkeypatch):
     async def script(asked: Asked, reply: Reply) -> None:
         await reply.stream()
         await reply.event(result(asked))
         await reply.hung_up()
 
+    monkeypatch.setattr(http, "_ENDING", 0.02)
     async with talking(script) as (transport, server):
         await transport.send(modern(1))
         assert await next_message(transport) == result(1)
@@ -836,7 +837,7 @@ async def test_a_bad_request_within_a_session_that_is_known_is_one():
 
 
 @pytest.mark.parametrize("answers", [True, False], ids=["in time", "never"])
-async def test_the_stream_for_what_the_server_asks_is_open_before_it_is_asked_anything(answers):
+async def test_the_stream_for_what_the_server_asks_is_open_before_it_is_asked_anything(answers, monkeypatch):
     """Else it may drop its questions, and the call that they belong to is never answered."""
     opened_at = 0.0
 
@@ -851,6 +852,7 @@ async def test_the_stream_for_what_the_server_asks_is_open_before_it_is_asked_an
             await reply.stream()
         await reply.hung_up()
 
+    monkeypatch.setattr(http, "_LISTENING", 3.0 if answers else 0.1)
     async with talking(session(script)) as (transport, server):
         await greet(transport)
         start = trio.current_time()
@@ -1290,7 +1292,7 @@ async def test_a_stream_is_read_no_further_than_the_bound_while_nobody_receives(
     async def script(asked: Asked, reply: Reply) -> None:
         nonlocal said
         await reply.stream()
-        for _ in range(1000):
+        for _ in range(400):
             await reply.event({"jsonrpc": "2.0", "method": "x", "params": {"text": "x" * 100_000}})
             said += 1
         await reply.event(result(asked))
@@ -1305,6 +1307,6 @@ async def test_a_stream_is_read_no_further_than_the_bound_while_nobody_receives(
             await trio.sleep(0.05)
         assert said < 200
         assert transport.statistics().received_bytes < 400_000
-        for _ in range(990):
+        for _ in range(390):
             await transport.receive()
         assert await next_message(transport) == result(1)
