@@ -52,17 +52,21 @@ async def sweep_orphans(directory: Path | None = None) -> tuple[Orphan, ...]:
 def sweep(directory: Path | None) -> tuple[Orphan, ...]:
     """What `sweep_orphans` does."""
     swept: list[Orphan] = []
+    # Before the look: who is dead by now leaves nobody whom the look does not meet.
+    ended = {} if directory is None else _ended_hosts(directory)
     hosts: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for pid in proc.pids():
         if (marker := marker_of(pid)) is not None and marker.lock:
             hosts[marker.host_id, marker.lock].add(pid)
     for (host_id, lock), carriers in hosts.items():
+        if (known := ended.pop(host_id, None)) is not None:
+            known.release()
         if os.getpid() in carriers:  # we are what is left of it
             continue
         if (seized := HostLock.seize(lock, host_id)) is not None:
             swept += _end_host(seized, host_id, carriers)
-    if directory is not None:
-        _forget(directory, {host_id for host_id, _ in hosts})
+    for nobody_left in ended.values():
+        nobody_left.remove()
     return tuple(swept)
 
 
@@ -117,10 +121,12 @@ def _belongs(pid: int, host_id: str, lock: str, sessions: Collection[int]) -> bo
     return proc.session(pid) in sessions and proc.real_user(pid) == os.getuid() and proc.living(pid)
 
 
-def _forget(directory: Path, met: set[str]) -> None:
-    """Removes the locks of hosts that have ended and of which nothing is left."""
+def _ended_hosts(directory: Path) -> dict[str, HostLock]:
+    """Seizes the locks of hosts that have ended."""
+    seized = {}
     with suppress(OSError):
         for path in directory.glob(f"*{SUFFIX}"):
             host_id = path.name.removesuffix(SUFFIX)
-            if host_id not in met and (seized := HostLock.seize(path, host_id)) is not None:
-                seized.remove()
+            if (lock := HostLock.seize(path, host_id)) is not None:
+                seized[host_id] = lock
+    return seized

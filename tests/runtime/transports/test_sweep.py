@@ -238,6 +238,24 @@ def test_a_lock_of_a_host_of_which_nothing_is_left_is_forgotten_with_its_files(l
     assert {path.name for path in locks.iterdir()} == {"held.lock", "held-1.session"}
 
 
+def test_a_host_that_dies_while_one_looks_is_not_forgotten_before_what_it_left(locks, start, monkeypatch):
+    host = HostLock.take(locks, "dying")
+    left = []
+
+    def look() -> list[int]:
+        found = pids()
+        if not left:
+            left.append(start(Marker("dying", "files", 1, 1, str(host.path))))
+            host.release()
+        return found
+
+    pids = proc.pids
+    with monkeypatch.context() as patch:
+        patch.setattr(proc, "pids", look)
+        assert sweep(locks) == ()
+    assert [orphan.pid for orphan in sweep(locks)] == left
+
+
 def test_two_sweeps_at_once_do_not_meet(locks, start):
     marker = dead(locks)
     child = start(marker)
