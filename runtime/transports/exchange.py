@@ -336,6 +336,8 @@ class Refusal:
     """The ``WWW-Authenticate`` header."""
     location: str
     """Where a redirect leads within the origin; empty: nowhere."""
+    target: str = ""
+    """The address that a redirect names, wherever that is, without what may be secret in it."""
 
     @property
     def is_mismatch(self) -> bool:
@@ -354,9 +356,12 @@ class Refusal:
         if self.verdict is Verdict.STRANGE:
             what = f"of type {self.content_type!r}" if self.content_type else "without a body"
             return unanswered_line(id, f"HTTP {self.status} {what}", sent=True, status=self.status)
-        if self.verdict is Verdict.MOVED:
-            reason = "a redirect to another origin, or one too many, is not followed"
-            return refusal_line(id, self.status, b"", reason=reason)
+        if self.verdict is Verdict.MOVED or (self.target and 300 <= self.status < 400):
+            reason = (
+                "a redirect to another origin, or one too many, or one that is not to be posted to, is not followed"
+            )
+            told = f"HTTP {self.status}: a redirect to {self.target or 'nowhere'} is not followed"
+            return error_line(id, self.status, told, status=self.status, reason=reason)
         if self.challenge is not None:
             return refusal_line(id, self.status, self.body, challenge=self.challenge)
         return refusal_line(id, self.status, self.body)

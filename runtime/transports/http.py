@@ -470,6 +470,7 @@ class HttpTransport(Transport):
             response.headers.get("content-type", ""),
             response.headers.get("www-authenticate"),
             self._web.redirected(response),
+            self._web.target(response),
         )
 
     def _move(self, url: str) -> None:

@@ -135,6 +135,14 @@ class Web:
             return None
         return target.copy_with(fragment=None) if reference and _origin(target) == _origin(self._url) else None
 
+    def target(self, response: httpx2.Response) -> str:
+        """The address that a redirect names, for people; empty: none."""
+        location = response.headers.get("location", "")
+        try:
+            return address_of(str(response.url.join(location))) if location else ""
+        except (httpx2.InvalidURL, ValueError):
+            return ""
+
     async def body(self, response: httpx2.Response) -> bytes:
         """The whole body, decompressed. Raises `Lost`; `TooLarge` past the limit."""
         parts, size = [], 0

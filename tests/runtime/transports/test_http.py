@@ -446,15 +446,27 @@ async def test_requests_that_are_redirected_together_go_where_each_was_told():
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_to_another_origin_is_refused_and_nothing_goes_there(status):
     async def script(asked: Asked, reply: Reply) -> None:
-        await reply.whole(status, b"", {"Location": other.url})
+        await reply.whole(status, b"", {"Location": f"{other.url}?key=hush"})
 
     async with (
         open_http_server(echo) as other,
         talking(script, headers={"Authorization": "Bearer x"}) as (transport, _),
     ):
         await transport.send(modern(1))
-        assert (await next_message(transport))["error"]["code"] == status
-        assert other.accepted == 0
+        error = (await next_message(transport))["error"]
+        assert (error["code"], other.accepted) == (status, 0)
+        assert error["message"] == f"HTTP {status}: a redirect to {other.url} is not followed"
+
+
+@pytest.mark.parametrize("location", ["", "http://h:port/"])
+async def test_a_redirect_to_no_address_is_told_as_such(location):
+    async def script(asked: Asked, reply: Reply) -> None:
+        await reply.whole(307, b"", {"Location": location})
+
+    async with talking(script) as (transport, _):
+        await transport.send(modern(1))
+        error = (await next_message(transport))["error"]
+        assert error["message"] == "HTTP 307: a redirect to nowhere is not followed"
 
 
 async def test_a_server_that_redirects_in_circles_is_left():
