@@ -275,5 +275,5 @@ KINDS = (
     Kind("http-modern", serve_modern_http, ordered=False, ends=False, modern=True, many=300),
     Kind("http-legacy", serve_legacy_http, ordered=False, ends=False, many=300),
     Kind("http-sse", serve_sse, many=300),
-    Kind("websocket", serve_websocket, many=3_000),
+    Kind("websocket", serve_websocket, many=10_000),
 )

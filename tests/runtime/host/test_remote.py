@@ -21,6 +21,8 @@ from runtime import CallInterrupted, CallRefused, NotAuthorized, ResourceChanged
 from runtime.config import load
 from runtime.journal import ServerReady, ServerStep
 from runtime.protocol import Era
+from runtime.transports.owned import OwnedServer
+from runtime.transports.ports import Holder, PortTaken, Whose
 from tests.http_server import Asked, Dies, Reply, open_http_server
 
 SERVER = str(Path(__file__).parents[2] / "servers" / "over_http.py")
@@ -376,6 +378,24 @@ async def test_it_gets_its_headers_and_may_refuse_them():
         with pytest.raises(NotAuthorized):
             await host.call("far", "echo")
         assert host.status()["far"].restarts == 0
+
+
+async def test_its_headers_are_kept_from_whoever_else_listens_at_its_port(monkeypatch):
+    def taken(server: OwnedServer) -> None:
+        raise PortTaken("127.0.0.1", 4711, Holder(7, "stranger", Whose.FOREIGN))
+
+    made = owned(headers={"Authorization": SECRET}, env={"DEMANDS": SECRET}, window={"intensity": 0})
+    async with opened(made) as host:
+        assert (await host.call("far", "echo")).text == "{}"
+        monkeypatch.setattr(OwnedServer, "check", taken)
+        with pytest.raises(runtime.ServerEjected, match="ended with SIGKILL while it was ready"):
+            await host.call("far", "echo")  # which the server would have answered
+
+
+async def test_it_must_have_the_tools_that_are_required():
+    async with opened(owned(required_tools=["echo", "more"], window={"intensity": 0})) as host:
+        with pytest.raises(runtime.ServerEjected, match="does not list the tools that its required_tools demand: more"):
+            await host.call("far", "echo")
 
 
 async def test_one_that_dies_at_its_start_or_never_answers_is_named_as_such():

@@ -11,7 +11,7 @@ from runtime.journal import ServerLogged
 from tests.fakes import Fleet, serving
 
 ERAS = pytest.mark.parametrize("era", ["modern", "legacy"])
-CONTENTS = {"contents": [{"uri": "notes://one", "text": "milk"}], "ttlMs": 0, "cacheScope": "private"}
+CONTENTS = {"contents": [{"uri": "notes://one", "text": "milk"}], "ttlMs": 7000, "cacheScope": "private"}
 
 
 def heard(fleet, method):
@@ -28,6 +28,7 @@ async def test_a_resource_is_read(era, autojump_clock):
     async with fleet.open() as host:
         result = await host.read_resource("a", "notes://one")
         assert [part.text for part in result.contents] == ["milk"]
+        assert (result.ttl_ms, result.cache_scope) == (7000, "private")
         assert [without_meta(p) for p in heard(fleet, "resources/read")] == [{"uri": "notes://one"}]
 
 
