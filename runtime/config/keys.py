@@ -35,18 +35,23 @@ class Check:
 
 @frozen(eq=False)
 class Key:
-    """One key of an object of the file; ``later``: accepted and checked, but without effect in this version."""
+    """One key of an object of the file; ``later``: accepted and checked, but without effect in this version;
+    ``live``: a server that runs takes a change of it on as it is, without a restart."""
 
     check: Check
     doc: str
     later: bool = False
     required: bool = False
     attribute: str = ""
+    live: bool = False
 
 
-def key(default: object, check: Check, doc: str, *, later: bool = False, name: str | None = None) -> Any:
+def key(
+    default: object, check: Check, doc: str, *, later: bool = False, live: bool = False, name: str | None = None
+) -> Any:
     """An attrs field that is a key of the configuration file, by its own name or by ``name``."""
-    return attrs.field(default=default, metadata={Key: (name, Key(check, doc, later, default is attrs.NOTHING))})
+    made = Key(check, doc, later, default is attrs.NOTHING, live=live)
+    return attrs.field(default=default, metadata={Key: (name, made)})
 
 
 def keys_of(cls: type) -> dict[str, Key]:

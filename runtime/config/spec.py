@@ -174,23 +174,27 @@ class ServerSpec(Value):
 
     name: str
     reach: Reach
-    required: bool = key(False, flag, "must be ready for the host to open")
+    required: bool = key(False, flag, "must be ready for the host to open", live=True)
     required_tools: tuple[str, ...] = key((), names("tools"), "tools without which it is not ready")
-    lazy: bool = key(False, flag, "start at first use", later=True)
-    keep_alive: float = key(300.0, any_time, "stop after so many idle seconds (lazy only)", later=True)
+    lazy: bool = key(False, flag, "start at first use", later=True, live=True)
+    keep_alive: float = key(300.0, any_time, "stop after so many idle seconds (lazy only)", later=True, live=True)
     era: Era = key(
         "auto",
         choice("auto", "modern", "legacy", "per_caller", later=("per_caller",)),
         "protocol era: `auto` finds out; `per_caller` runs a child for each era that callers use",
     )
-    start_timeout: float = key(30.0, positive, "seconds until it must be ready")
+    start_timeout: float = key(30.0, positive, "seconds until it must be ready", live=True)
     stop_timeout: float = key(2.0, any_time, "seconds for each step of a stop: end of input, SIGTERM, SIGKILL")
-    timeout: float = key(60.0, positive, "seconds for a call")
+    timeout: float = key(60.0, positive, "seconds for a call", live=True)
     max_timeout: float = key(
-        600.0, positive, "seconds for a call that reports progress; at least `timeout`", later=True
+        600.0,
+        positive,
+        "seconds for a call that reports progress; at least `timeout`",
+        later=True,
+        live=True,
     )
-    in_flight: int = key(16, count, "calls on the wire at once")
-    queue: int = key(256, whole(0), "calls waiting; beyond it they are refused")
+    in_flight: int = key(16, count, "calls on the wire at once", live=True)
+    queue: int = key(256, whole(0), "calls waiting; beyond it they are refused", live=True)
     restart: Restart = key(
         "permanent",
         choice("permanent", "transient", "temporary"),
@@ -203,17 +207,26 @@ class ServerSpec(Value):
         or_false(obj(Breaker)),
         "refuse calls at once after failures in a row; `false`: off",
         later=True,
+        live=True,
     )
-    health: Health = key(Health(), obj(Health), "probes of an idle server", later=True)
-    idempotent: tuple[str, ...] = key((), globs, "globs of tools that may be asked again after a crash", later=True)
-    trust_annotations: bool = key(False, flag, "the server's own annotations count as well", later=True)
-    cache: CacheRules | None = key(None, obj(CacheRules), "what may be remembered")
+    health: Health = key(Health(), obj(Health), "probes of an idle server", later=True, live=True)
+    idempotent: tuple[str, ...] = key(
+        (), globs, "globs of tools that may be asked again after a crash", later=True, live=True
+    )
+    trust_annotations: bool = key(False, flag, "the server's own annotations count as well", later=True, live=True)
+    cache: CacheRules | None = key(None, obj(CacheRules), "what may be remembered", live=True)
     prefix: Prefix | None = key(
-        None, choice("always", "on_conflict", "never"), "as `names.prefix`, for this server", later=True
+        None,
+        choice("always", "on_conflict", "never"),
+        "as `names.prefix`, for this server",
+        later=True,
+        live=True,
     )
-    alias: Mapping[str, str] = key(NOTHING, map_of("tool", plain), "the name that clients see of a tool", later=True)
-    allow: tuple[str, ...] | None = key(None, globs, "globs of the only tools shown", later=True)
-    deny: tuple[str, ...] = key((), globs, "globs of tools not shown", later=True)
+    alias: Mapping[str, str] = key(
+        NOTHING, map_of("tool", plain), "the name that clients see of a tool", later=True, live=True
+    )
+    allow: tuple[str, ...] | None = key(None, globs, "globs of the only tools shown", later=True, live=True)
+    deny: tuple[str, ...] = key((), globs, "globs of tools not shown", later=True, live=True)
     sharing: Sharing = key(
         "shared",
         choice("shared", "per_session", "per_principal"),
@@ -222,12 +235,12 @@ class ServerSpec(Value):
     )
     on_reload: OnReload = key(
         "replace",
-        choice("replace", "overlap"),
-        "stop then start, or start the new beside the old",
-        later=True,
+        choice("replace", "overlap", later=("overlap",)),
+        "when its configuration changes: stop then start, or start the new beside the old",
+        live=True,
     )
-    bounds: Bounds | None = key(None, obj(Bounds), "limits of the child and its descendants", later=True)
-    card: Text | None = key(None, path, "file that describes it before its first start", later=True)
+    bounds: Bounds | None = key(None, obj(Bounds), "limits of the child and its descendants", later=True, live=True)
+    card: Text | None = key(None, path, "file that describes it before its first start", later=True, live=True)
 
 
 # The keys of the host ------------------------------------------------------------------------------
