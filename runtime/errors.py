@@ -330,11 +330,17 @@ class ServerEjected(GreenroomError):
 @final
 @define(repr=False)
 class ServerStopped(GreenroomError):
-    """The server is not running because somebody stopped it, or because it ended and is not to be restarted."""
+    """The server is not running because somebody stopped it, or because it ended and is not to be restarted.
+
+    ``gone``: it was taken out of the configuration meanwhile, so that its name leads nowhere now.
+    """
 
     server: str
+    gone: bool = False
 
     def __str__(self) -> str:
+        if self.gone:
+            return f"server {self.server!r} is stopped: it is not in the configuration any more"
         return f"server {self.server!r} is stopped; reload({self.server!r}) starts it again"
 
 
@@ -493,6 +499,15 @@ class NameTaken(GreenroomError):
 
     def __str__(self) -> str:
         return f"there is a server {self.server!r} already; choose another name, or stop and reload that one"
+
+
+@final
+@define(repr=False)
+class PlanOutdated(GreenroomError):
+    """A plan was to be applied that was made for other servers than run now. Nothing of it was done."""
+
+    def __str__(self) -> str:
+        return "the plan is out of date: what runs has changed since it was made; make a new one"
 
 
 # -- what a JSON-RPC peer is told (P4)

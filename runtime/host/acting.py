@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, final
 
 import trio
@@ -29,67 +29,58 @@ class Acts:
     """Acts on islands, one act at a time on each. Cancelled, an act is done or was never begun."""
 
     _house: House
-    _tree: Tree
-    _acting: defaultdict[str, trio.Lock] = field(factory=lambda: defaultdict(trio.Lock), init=False)  # {island: lock}
+    tree: Tree
+    composing: trio.Lock = field(factory=trio.Lock, init=False)  # held by who changes which islands there are
+    acting: defaultdict[str, trio.Lock] = field(factory=lambda: defaultdict(trio.Lock), init=False)  # {island: lock}
 
     async def spawn(self, name: str, spec: Mapping[str, Any]) -> ServerStatus:
         """Do what `Runtime.spawn` promises."""
         from runtime.config import load_server
 
         house = self._house
-        if house.closed:
-            raise RuntimeClosed
-        if name in house.records or name in house.config.groups:
-            raise NameTaken(name)
-        loaded = load_server(name, spec)
-        record = house.record_of(loaded, loaded.window, ())
-        with trio.CancelScope(shield=True):
-            try:
-                await house.fleet.start_child(self._tree.island(record))
-            except Exception:
-                del house.records[name]
-                raise
+        async with self.composing:
+            if house.closed:
+                raise RuntimeClosed
+            if name in house.records or name in house.config.groups:
+                raise NameTaken(name)
+            loaded = load_server(name, spec)
+            record = house.record_of(loaded, loaded.window, ())
+            with trio.CancelScope(shield=True):
+                try:
+                    await house.fleet.start_child(self.tree.island(record))
+                except Exception:
+                    del house.records[name]
+                    raise
         await record.wait(lambda now: now.settled)
         return record.status()
 
     async def stop(self, server: str) -> None:
         """Do what `Runtime.stop` promises."""
         house = self._house
-        record = house.known(server)
-        async with self._acting[house.island(server)]:
+        async with self._turn(server) as island:
+            record = house.records[server]
             if record.state in DOWN:
                 return
             with trio.CancelScope(shield=True), suppress(ActorStopped):  # its island may end meanwhile
                 await house.system.supervisor(house.above(server)).terminate_child(child_name(server))
-            for other in map(house.records.__getitem__, house.members(house.island(server))):
+            for other in map(house.records.__getitem__, house.members(island)):
                 gone = other is record or (other.ref is not None and not other.ref.alive)
                 if gone and other.state not in DOWN:  # a stop ends its group's restart for all of them (R37)
-                    self._tree.is_down(other, State.STOPPED)
+                    self.tree.is_down(other, State.STOPPED)
             with suppress(ActorCrashed, ActorStopped):
                 await house.registry.ask(Published())
 
     async def reload(self, server: str) -> None:
         """Do what `Runtime.reload` promises."""
         house = self._house
-        house.known(server)
-        island = house.island(server)
-        members = [house.records[name] for name in house.members(island)]
-        refs = [record.ref for record in members if record.ref is not None]
-        async with self._acting[island]:
-            try:
-                for ref in refs:
-                    ref.tell(Drain(on=True))
-                with trio.move_on_after(DRAIN):
-                    for record in members:
-                        await record.wait(lambda now: not now.in_flight)
+        async with self._turn(server) as island:
+            members = [house.records[name] for name in house.members(island)]
+            async with drained(members):
                 with trio.CancelScope(shield=True):
                     await house.fleet.terminate_child(child_name(island))
                     for record in members:
                         record.revive()
                     await house.fleet.restart_child(child_name(island))
-            finally:
-                for ref in refs:
-                    ref.tell(Drain(on=False))  # to nobody, unless it was cancelled before
         for record in members:
             await record.wait(lambda now: now.settled)
 
@@ -131,3 +122,31 @@ class Acts:
         if record.ref is not None:
             await record.ref.send(KillChild())
         await record.wait(lambda now: now.state not in CONNECTED or now.incarnation != killed)
+
+    @asynccontextmanager
+    async def _turn(self, server: str) -> AsyncIterator[str]:
+        """Wait until nobody else acts on the island of a server; which one it is may have changed meanwhile."""
+        house = self._house
+        while True:
+            house.known(server)
+            island = house.island(server)
+            async with self.acting[island]:
+                if server in house.records and house.island(server) == island:
+                    yield island
+                    return
+
+
+@asynccontextmanager
+async def drained(records: Sequence[Record]) -> AsyncIterator[None]:
+    """Let the calls in flight finish, as long as that may take, while no more are sent."""
+    refs = [record.ref for record in records if record.ref is not None]
+    try:
+        for ref in refs:
+            ref.tell(Drain(on=True))
+        with trio.move_on_after(DRAIN):
+            for record in records:
+                await record.wait(lambda now: not now.in_flight)
+        yield
+    finally:
+        for ref in refs:
+            ref.tell(Drain(on=False))  # to nobody, unless it was cancelled before

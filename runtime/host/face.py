@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import actors
     from runtime.call import ProgressCallback
     from runtime.config import RuntimeConfig
+    from runtime.host.applying import Applied, Applying, Source
+    from runtime.host.plan import Plan
     from runtime.journal import Event, Subscription
     from runtime.journal.records import Entry
     from runtime.protocol import (
@@ -48,7 +50,7 @@ class Runtime:
 
     @property
     def config(self) -> RuntimeConfig:
-        """What it was opened on."""
+        """What its fleet is made of now; of the host, what it was opened on."""
         return self._house.config
 
     def tree(self) -> actors.Node:
@@ -197,6 +199,34 @@ class Runtime:
         return self._calls.subscribe(server, uri, timeout)
 
     # -- acting
+
+    def plan(self, config: Source | None = None) -> Plan:
+        """Compare what runs with another configuration, and return what there is to do to get there; starts nothing.
+
+        ``config`` is a path, a mapping or a `RuntimeConfig`; None: the file that it was opened on, as it is now. A
+        server whose changed keys can be taken on as it runs is adjusted; any other change restarts it, of a grouped
+        server with its group, the outermost one. Reads files, and blocks meanwhile. Raises `runtime.ConfigError` with
+        every mistake, and `ValueError` for None where there is no file.
+        """
+        return self._applying().plan(config)
+
+    async def apply(self, config: Source | Plan | None = None) -> Applied:
+        """Get to another configuration, or carry out a plan. What has not changed is not touched, nor its process.
+
+        Each changed server finishes its calls in flight, as in `reload`, is stopped, and started as it is to be; what
+        is new is started, what is gone is stopped. Where a server that was ready, or is new beside such ones, does not
+        get ready, what was there before is started again, which the result tells. A server that was stopped or ejected
+        is started if it has changed. Returns when all are ready or have failed once. Cancelled, each server is either
+        as it was or as it is to be.
+
+        Raises as `plan` does, before anything is done, and `PlanOutdated` for a plan that something else came before.
+        """
+        return await self._applying().apply(config)
+
+    def _applying(self) -> Applying:
+        from runtime.host.applying import Applying  # few need it, and none to begin with
+
+        return Applying(self._house, self._acts)
 
     async def spawn(self, name: str, spec: Mapping[str, Any]) -> ServerStatus:
         """Add a server, written as in a configuration, and wait until it is ready or its first attempt has failed.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class House:
     """The memory of one runtime. Names are resolved here, and a name that is none is told by a `ServerNotFound`."""
 
-    config: RuntimeConfig
+    config: RuntimeConfig  # what the fleet is made of now; of the host, what it was opened on
     feed: Feed
     records: dict[str, Record] = field(factory=dict, init=False)  # in the order of the configuration
     directory: Directory = field(default=EMPTY, init=False)
@@ -43,8 +43,11 @@ class House:
     cache: actors.Ref = field(init=False)
 
     def record_of(self, spec: ServerSpec, window: Window, after: tuple[Record, ...]) -> Record:
-        """Begin to remember a server."""
-        record = self.records[spec.name] = Record(spec, window, after)
+        """Begin to remember a server, or tell the one that is remembered by its name what it is to be."""
+        if (record := self.records.get(spec.name)) is None:
+            record = self.records[spec.name] = Record(spec, window, after)
+        else:
+            record.respecify(spec, window, after)
         return record
 
     def close(self) -> None:
@@ -97,6 +100,8 @@ class House:
 
 def why_down(record: Record) -> GreenroomError:
     """Say what whoever wants something of a server that is down is to be told."""
+    if record.gone:
+        return ServerStopped(record.name, gone=True)
     if isinstance(record.last_error, ServerFailed) and record.last_error.lasting:
         return copy(record.last_error)  # of its own, for a raised error collects where it was raised
     if record.state is State.EJECTED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from math import inf
@@ -76,6 +76,7 @@ async def open_runtime(
                     handlers=handlers,
                     feed=feed,
                     store=store_for(loaded, guard),
+                    leave=links.leave,
                 ) as runtime,
             ):
                 yield runtime
@@ -100,10 +101,12 @@ async def open_over(
     handlers: Handlers | None = None,
     feed: Feed | None = None,
     store: Store | None = None,
+    leave: Callable[[str], object] = lambda server: None,
 ) -> AsyncIterator[Runtime]:
     """Do what `open_runtime` does, over links of your own making: to other machines, or to servers made of faults.
 
-    What happens is written into ``store``; None: it is kept in memory.
+    What happens is written into ``store``; None: it is kept in memory. ``leave`` is told of each server whose address
+    is not to be kept for it any longer.
     """
     from runtime.host.journalling import chronicle_of
 
@@ -111,7 +114,7 @@ async def open_over(
     house = House(config, feed or Feed())
     house.chronicle = chronicle_of(house, store)
     handlers = evolve(handlers or Handlers(), failed=partial(_handler_failed, house.feed))
-    calls, tree = Calls(house), Tree(house, open_link, handlers)
+    calls, tree = Calls(house), Tree(house, open_link, handlers, leave)
     try:
         async with (
             beside(calls.deadlines.run),

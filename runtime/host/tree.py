@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -38,6 +39,8 @@ class Tree:
     _house: House
     _open_link: OpenLink
     _handlers: Handlers
+    leave: Callable[[str], object] = lambda server: None
+    """Told of a server that will not be at its address again: its port is another's to have."""
     _services: Services = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -47,11 +50,14 @@ class Tree:
 
     def specs(self) -> tuple[SupervisorSpec, ...]:
         """Return the children of the root: the services first, for the fleet speaks to them."""
-        fleet = fleet_specs(self._house.config, self._house.record_of, self._services)
         return (
             SupervisorSpec("services", self._service_specs(), window=WINDOW),
-            SupervisorSpec("fleet", fleet, window=WINDOW, concurrent_stop=True),
+            SupervisorSpec("fleet", self.islands, window=WINDOW, concurrent_stop=True),
         )
+
+    def islands(self, only: Collection[str] | None = None) -> tuple[SupervisorSpec, ...]:
+        """Return the specs of the islands of the configuration as it is now, or of those of these names."""
+        return fleet_specs(self._house.config, self._house.record_of, self._services, only)
 
     def island(self, record: Record) -> SupervisorSpec:
         """Return the spec of a further server."""
@@ -135,5 +141,11 @@ class Tree:
         """A fleet that is started again begins with the configuration's servers: who was spawned is gone."""
         house = self._house
         for record in [record for name, record in house.records.items() if name not in house.config.servers]:
-            self.is_down(record, State.STOPPED)
-            del house.records[record.name]
+            self.forget(record)
+
+    def forget(self, record: Record) -> None:
+        """Note that a server is gone for good, and tell all who wait for something of it."""
+        record.gone = True
+        self.is_down(record, State.STOPPED)
+        record.watched.end()
+        del self._house.records[record.name]

@@ -21,8 +21,10 @@ from runtime.journal.events import (
     ToolsChanged,
 )
 from runtime.journal.feed import Feed, Subscription
+from runtime.journal.reconfiguring import ConfigApplied, ServerAdjusted, ServerRolledBack
 
 __all__ = [
+    "ConfigApplied",
     "Event",
     "EventsLost",
     "Feed",
@@ -31,10 +33,12 @@ __all__ = [
     "OrphanEnded",
     "PromptsChanged",
     "ResourcesChanged",
+    "ServerAdjusted",
     "ServerCrashed",
     "ServerEjected",
     "ServerLogged",
     "ServerReady",
+    "ServerRolledBack",
     "ServerStarting",
     "ServerStep",
     "ServerStopped",

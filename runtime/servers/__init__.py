@@ -5,12 +5,13 @@ from runtime.servers.handlers import Elicitation, Handlers, Roots, Sampling
 from runtime.servers.island import child_name, fleet_specs, island_spec
 from runtime.servers.link import Link, Links, OpenLink
 from runtime.servers.record import CONNECTED, DOWN, Record, ServerStatus, State
-from runtime.servers.server import Drain, KillChild, Relist, Services, Unsubscribe
+from runtime.servers.server import Adjust, Drain, KillChild, Relist, Services, Unsubscribe
 from runtime.servers.watching import Changes, ResourceChanged
 
 __all__ = [
     "CONNECTED",
     "DOWN",
+    "Adjust",
     "Changes",
     "Drain",
     "Elicitation",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,26 +20,37 @@ RecordOf: TypeAlias = "Callable[[ServerSpec, Window, tuple[Record, ...]], Record
 """Makes the record of a server, given the window of its island and who must be up before it starts."""
 
 
-def fleet_specs(config: RuntimeConfig, record_of: RecordOf, services: Services) -> tuple[actors.SupervisorSpec, ...]:
-    """Return the islands: ungrouped servers each on its own, and the groups that are in no group, in file order."""
+def fleet_specs(
+    config: RuntimeConfig, record_of: RecordOf, services: Services, only: Collection[str] | None = None
+) -> tuple[actors.SupervisorSpec, ...]:
+    """Return the islands: ungrouped servers each on its own, and the groups that are in no group, in file order.
+
+    ``only``: those of these names; None: all.
+    """
     grouped = {member for group in config.groups.values() for member in group.servers}
     servers = [
         island_spec(record_of(spec, spec.window, ()), services)
         for spec in config.servers.values()
-        if spec.name not in grouped
+        if spec.name not in grouped and (only is None or spec.name in only)
     ]
     build = _Groups(config, record_of, services)
-    groups = [build.island(group) for group in config.groups.values() if group.name not in grouped]
+    groups = [
+        build.island(group)
+        for group in config.groups.values()
+        if group.name not in grouped and (only is None or group.name in only)
+    ]
     return (*servers, *groups)
 
 
 def island_spec(record: Record, services: Services) -> actors.SupervisorSpec:
-    """Return the island of one server. Transient: once its window is spent it stays down, which is *ejected*."""
-    spec = record.spec
+    """Return the island of one server. Transient: once its window is spent it stays down, which is *ejected*.
+
+    What it begins with is asked of the record at each start: its spec may have been adjusted since.
+    """
     return actors.SupervisorSpec(
-        child_name(spec.name),
-        (_server_spec(record, spec.backoff, services),),
-        window=_window(spec.window),
+        child_name(record.name),
+        lambda: (_server_spec(record, record.spec.backoff, services),),
+        window=_window(record.spec.window),
         restart=actors.Restart.TRANSIENT,
     )
 
@@ -56,20 +67,21 @@ class _Groups:
     def _spec(self, group: Group, window: Window, before: list[Record], records: list[Record]) -> actors.SupervisorSpec:
         """Return a group inside another, which is permanent: its end escalates. Adds its records to ``records``."""
         in_order = group.strategy == "rest_for_one"
-        members: list[actors.Spec] = []
+        members: list[Callable[[], actors.Spec]] = []
         own: list[Record] = []
         for name in group.servers:
             after = [*before, *own] if in_order else before
             if name in self.config.groups:
-                members.append(self._spec(self.config.groups[name], window, after, own))
+                below = self._spec(self.config.groups[name], window, after, own)
+                members.append(lambda below=below: below)  # type: ignore[misc]
             else:
                 record = self.record_of(self.config.servers[name], window, tuple(after))
-                members.append(_server_spec(record, group.backoff, self.services))
+                members.append(partial(_server_spec, record, group.backoff, self.services))
                 own.append(record)
         records += own
         return actors.SupervisorSpec(
             child_name(group.name),
-            tuple(members),
+            lambda: tuple(member() for member in members),
             strategy=actors.Strategy(group.strategy),
             window=_window(group.window),
         )

@@ -85,6 +85,11 @@ class Links:
         if self._ports is not None:
             self._ports.close()
 
+    def leave(self, server: str) -> None:
+        """Give back what is kept for a server over its restarts: its port."""
+        if self._ports is not None:
+            self._ports.forget(server)
+
     @asynccontextmanager
     async def open(self, spec: ServerSpec, incarnation: int) -> AsyncIterator[Link]:
         """Open the way that the configuration names; leaving the block ends what was started for it.

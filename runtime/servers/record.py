@@ -98,6 +98,7 @@ class Record:
     ready_at: float | None = None
     in_flight: int = 0
     last_error: BaseException | None = None
+    gone: bool = False  # it is not in the configuration any more
     _changed: trio.Event = field(factory=trio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -146,6 +147,12 @@ class Record:
             self.move(State.BACKING_OFF)
 
     # -- written by others
+
+    def respecify(self, spec: ServerSpec, window: Window, after: tuple[Record, ...]) -> None:
+        """It is to be as this says: in part at once, for the rest from its next incarnation on."""
+        if (spec.reach, spec.era) != (self.spec.reach, self.spec.era):
+            self.era = None  # that of somebody else
+        self.spec, self.window, self.after = spec, window, after
 
     def revive(self) -> None:
         """It is about to be started afresh, by somebody's wish."""
