@@ -29,7 +29,6 @@ class CatalogGone(actors.Tell):
 
 
 @final
-@frozen(repr=False)
 class Published(actors.Ask[None]):
     """Answered when all that the registry was told before is published."""
 

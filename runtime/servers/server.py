@@ -53,7 +53,6 @@ _OFFERS = {"resources/read": "resources", "resources/subscribe": "resources", "p
 
 
 @final
-@frozen(repr=False)
 class KillChild(actors.Tell):
     """End the other end at once, as a crash would."""
 
@@ -70,7 +69,6 @@ class Drain(actors.Tell):
 
 
 @final
-@frozen(repr=False)
 class Adjust(actors.Tell):
     """The spec is another: of what it allows, let more or less come from now on."""
 
@@ -87,7 +85,6 @@ class Unsubscribe(actors.Tell):
 
 
 @final
-@frozen(repr=False)
 class Relist(actors.Ask[None]):
     """Fetch all lists again; answered when they are published."""
 
