@@ -436,7 +436,9 @@ class Server:
         if not conversation.agreed:
             self.record.era = None  # what was remembered may be what was wrong
         conversation.interrupt(failure)
-        if failure is not None:
+        if failure is not None and failure.lasting and self.record.state is State.HANDSHAKING:
+            self.record.last_error = failure  # it is not tried again, and down as soon as its link is closed
+        elif failure is not None:
             self.record.end(failure)
         self._over.cancel()
 

@@ -97,6 +97,7 @@ async def test_a_server_that_does_not_let_us_in_is_down_with_what_to_do_and_cost
     modern = Modern()
     modern.status = status
     async with open_http_server(modern) as server, opened(config(url=server.url)) as host:
+        assert host.status()["far"].state is State.STOPPED  # as soon as it is open
         with pytest.raises(NotAuthorized, match=rf"HTTP {status}.*\"Authorization\".*reload\('far'\)"):
             await host.call("far", "echo")
         assert (host.status()["far"].state, host.status()["far"].restarts) == (State.STOPPED, 0)
