@@ -88,14 +88,15 @@ class Context:
         ``on_cancel`` is called, synchronously, if the asker goes away first. Raises `RuntimeError` outside a handler,
         and where the message in hand is a tell.
         """
-        item = self._mailbox.current
-        if not isinstance(item, Envelope) or current_task() is not self._mailbox.task:
+        mailbox = self._child.mailbox
+        item = mailbox.current
+        if not isinstance(item, Envelope) or current_task() is not mailbox.task:
             raise RuntimeError("defer() needs an ask in hand: call it in the handler of one")
-        self._mailbox.current = None
-        if self._mailbox.owed is None:
-            self._mailbox.owed = {}
+        mailbox.current = None
+        if mailbox.owed is None:
+            mailbox.owed = {}
         if item.task is not None:
-            self._mailbox.owed[item] = on_cancel
+            mailbox.owed[item] = on_cancel
         elif on_cancel is not None:
             on_cancel()  # the asker went while its handler ran
         return Reply(item, trio.lowlevel.current_trio_token())
