@@ -19,6 +19,7 @@ from runtime.console.listings import Listing, Statuses
 from runtime.console.remembered import Remembered
 from runtime.console.words import Verbatim, Word
 from runtime.journal import Event
+from runtime.journal.records import Entry
 from runtime.protocol import CallToolResult, GetPromptResult, ReadResourceResult, Tool
 from runtime.registry import PromptEntry, ResourceEntry, ResourceTemplateEntry, ToolEntry
 from runtime.servers import ServerStatus, State
@@ -80,7 +81,7 @@ def renderable(value: object) -> RenderableType:
             return _resource_table(value)
         case tuple() | list() if value and all(isinstance(item, PromptEntry) for item in value):
             return _prompt_table(value)
-        case tuple() | list() if value and all(isinstance(item, Event) for item in value):
+        case tuple() | list() if value and all(isinstance(item, Event | Entry) for item in value):
             return Text("\n".join(map(str, value)))
         case Value() | dict() | list() | tuple() | set() | frozenset():
             return Pretty(value)

@@ -14,6 +14,7 @@ from runtime.console.session import Leave
 from runtime.errors import ServerNotFound
 from runtime.host import Runtime
 from runtime.journal import Event
+from runtime.journal.records import Entry
 from runtime.protocol import CallToolResult, GetPromptResult, LoggingLevel, ReadResourceResult
 from runtime.registry import PromptEntry, ResourceEntry, ResourceTemplateEntry, ToolEntry
 from runtime.servers import ServerStatus
@@ -128,6 +129,14 @@ def prompt_words(host: Runtime) -> dict[str, object]:
             return Errand("events(follow=True)", lambda: _follow(host))
         return Listing(host.recent_events()[-last:] if last > 0 else (), none="nothing has happened yet")
 
+    def history(server: str | None = None, limit: int = 20) -> Errand[Listing[Entry]]:
+        """Tells what happened to all servers or to one, newest first, in earlier runs of this configuration, too."""
+
+        async def entries() -> Listing[Entry]:
+            return Listing(await host.history(server, limit=limit), none="nothing has happened yet")
+
+        return Errand(f"history({server!r})" if server else "history()", entries)
+
     def refresh(server: str | None = None) -> Errand[None]:
         """Fetches the lists of a server again, or of all."""
         return Errand(f"refresh({server!r})" if server else "refresh()", lambda: host.refresh(server))
@@ -141,7 +150,7 @@ def prompt_words(host: Runtime) -> dict[str, object]:
         return Errand(f"reload({server!r})", lambda: host.reload(server))
 
     asking = (call, tools, resources, read, prompts, prompt, complete)
-    shown = {each.__name__: Word(each) for each in (*asking, tree, status, events, log, refresh, kill, reload)}
+    shown = {each.__name__: Word(each) for each in (*asking, tree, status, events, history, log, refresh, kill, reload)}
 
     def help(subject: object = None) -> Verbatim:
         """Lists these names; help(x) tells about x."""

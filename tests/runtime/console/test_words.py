@@ -8,9 +8,10 @@ from runtime.console.answers import words
 from runtime.console.listings import Listing
 from runtime.console.render import plain, show, signature, span
 from runtime.console.session import Done, Failed, Session
-from runtime.console.words import Errand, NotBegun, Word
+from runtime.console.words import Errand, NotBegun, Word, prompt_words
 from runtime.protocol import CallToolResult, EmbeddedResource, ImageContent, ResourceContents, TextContent, Tool
 from runtime.registry import ToolEntry
+from tests.fakes import Fleet, good
 
 
 async def test_an_errand_begins_when_it_is_awaited():
@@ -46,6 +47,19 @@ def test_a_word_without_its_parentheses_says_how_it_is_used():
         """Calls."""
 
     assert repr(Word(call)) == "call(server, *, timeout=None)\n    Calls."
+
+
+async def test_history_tells_what_happened_newest_first(autojump_clock):
+    shown = []
+    async with Fleet({"a": good, "b": good}).open() as host:
+        session = Session(prompt_words(host), shown.append)
+        for statement in ('history("a")', "history(limit=1)", 'history("nobody")'):
+            assert await session.run(statement) == Done()
+    ready, starting = plain(shown[0]).splitlines()
+    assert "  a  ready in" in ready
+    assert starting.endswith("  a  starting")
+    assert len(shown[1]) == 1
+    assert plain(shown[2]) == "nothing has happened yet"
 
 
 def test_an_answer_is_its_text():
