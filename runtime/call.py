@@ -34,8 +34,9 @@ class Call(actors.Ask[Raw]):
     """One request of a caller to a server: a tool call, or any other of `VERBS`.
 
     Answered with the raw result; fails as :mod:`runtime.errors` says. ``name`` is what it is about: the tool, the
-    prompt, the URI. ``sent_to`` is the one thing that changes: the server's actor writes its incarnation there when the
-    request goes to the wire, so that the caller, whatever happens to it, knows (S4). 0: it was not sent.
+    prompt, the URI. ``caller`` is a client's name; None: the program itself. ``sent_to`` is the one thing that changes:
+    the server's actor writes its incarnation there when the request goes to the wire, so that the caller, whatever
+    happens to it, knows (S4). 0: it was not sent.
     """
 
     server: str
@@ -43,6 +44,7 @@ class Call(actors.Ask[Raw]):
     name: str
     params: dict[str, Any]
     progress: ProgressCallback | None = None
+    caller: str | None = None
     sent_to: int = 0
 
     @property

@@ -510,6 +510,18 @@ class PlanOutdated(GreenroomError):
         return "the plan is out of date: what runs has changed since it was made; make a new one"
 
 
+@final
+@define(repr=False)
+class SpawnRefused(GreenroomError):
+    """The server is not to be added, by the rule of the program's own: ``reason`` says which."""
+
+    server: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"spawn {self.server}: refused: {self.reason}"
+
+
 # -- what a JSON-RPC peer is told (P4)
 
 _CODES: Mapping[type[BaseException], int] = {

@@ -238,13 +238,18 @@ class Fleet:
         return self.lives[server][life]
 
     def open(
-        self, wait: Any = None, timeout: float | None = None, handlers: Handlers | None = None, **config: Any
+        self,
+        wait: Any = None,
+        timeout: float | None = None,
+        handlers: Handlers | None = None,
+        allow: Any = None,
+        **config: Any,
     ) -> AbstractAsyncContextManager[Runtime]:
         """Open a runtime on them; ``config`` is that of a file, with ``servers`` for what is to be said of each."""
         servers = config.pop("servers", {})
         source = {name: {"command": "scripted", **servers.get(name, {})} for name in self.scripts}
         loaded = load({"mcpServers": source, "journal": False, **config})
-        return open_over(self.open_link, loaded, wait=wait, timeout=timeout, handlers=handlers)
+        return open_over(self.open_link, loaded, wait=wait, timeout=timeout, handlers=handlers, allow=allow)
 
     @asynccontextmanager
     async def open_link(self, spec: ServerSpec, incarnation: int) -> AsyncIterator[_Link]:

@@ -225,8 +225,8 @@ class ServerSpec(Value):
     alias: Mapping[str, str] = key(
         NOTHING, map_of("tool", plain), "the name that clients see of a tool", later=True, live=True
     )
-    allow: tuple[str, ...] | None = key(None, globs, "globs of the only tools shown", later=True, live=True)
-    deny: tuple[str, ...] = key((), globs, "globs of tools not shown", later=True, live=True)
+    allow: tuple[str, ...] | None = key(None, globs, "globs of the only tools that can be seen and called", live=True)
+    deny: tuple[str, ...] = key((), globs, "globs of tools that can be neither seen nor called", live=True)
     sharing: Sharing = key(
         "shared",
         choice("shared", "per_session", "per_principal"),
@@ -318,8 +318,8 @@ class Spawns(Value):
 class Client(Value):
     """One named client of the gateway."""
 
-    token: Secret | None = key(None, hidden, "bearer token, best as `${VAR}`")
-    token_file: Text | None = key(None, path, "file that holds the token, instead of `token`")
+    token: Secret | None = key(None, hidden, "bearer token, best as `${VAR}`", later=True)
+    token_file: Text | None = key(None, path, "file that holds the token, instead of `token`", later=True)
     allowed_servers: tuple[str, ...] | None = key(None, servers, "the only servers it may use", name="allowedServers")
     allow: tuple[str, ...] | None = key(None, globs, "globs of the only tools it may use")
     deny: tuple[str, ...] = key((), globs, "globs of tools it may not use")
@@ -334,12 +334,16 @@ def _one_token(client: Client, at: Place) -> None:
 
 @frozen(repr=False)
 class Gateway(Value):
-    host: str = key("127.0.0.1", plain, "address to listen on")
-    port: int = key(8765, whole(0, 65535), "port; 0 takes a free one")
-    clients: Mapping[str, Client] = key(NOTHING, map_of("client", obj(Client, _one_token)), "who may call it")
-    auth: Literal["token", "none"] = key("token", choice("token", "none"), "`none`: loopback only, with a warning")
-    origins: tuple[str, ...] = key((), names("origins"), "web origins that may call it")
-    body: int = key(4 * 1024 * 1024, count, "bytes of the largest request")
+    host: str = key("127.0.0.1", plain, "address to listen on", later=True)
+    port: int = key(8765, whole(0, 65535), "port; 0 takes a free one", later=True)
+    clients: Mapping[str, Client] = key(
+        NOTHING, map_of("client", obj(Client, _one_token)), "who may call, and what: by `caller=` of the library"
+    )
+    auth: Literal["token", "none"] = key(
+        "token", choice("token", "none"), "`none`: loopback only, with a warning", later=True
+    )
+    origins: tuple[str, ...] = key((), names("origins"), "web origins that may call it", later=True)
+    body: int = key(4 * 1024 * 1024, count, "bytes of the largest request", later=True)
 
 
 def _open_only_at_home(gateway: Gateway, at: Place) -> None:
@@ -371,7 +375,7 @@ class RuntimeConfig(Value):
     )
     retries: Retries = key(Retries(), obj(Retries), "budget of replays", later=True)
     spawns: Spawns = key(Spawns(), obj(Spawns), "budget of process starts, fair among islands", later=True)
-    gateway: Gateway = key(Gateway(), obj(Gateway, _open_only_at_home), "one MCP endpoint over all servers", later=True)
+    gateway: Gateway = key(Gateway(), obj(Gateway, _open_only_at_home), "one MCP endpoint over all servers")
     sweep: bool = key(True, flag, "end orphans of dead hosts at start")
     reload: Literal["ask", "auto"] = key(
         "ask", choice("ask", "auto"), "a changed file: wait for `apply`, or apply it", later=True

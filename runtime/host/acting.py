@@ -38,6 +38,7 @@ class Acts:
         from runtime.config import load_server
 
         house = self._house
+        house.admission.admit_server(name)
         async with self.composing:
             if house.closed:
                 raise RuntimeClosed

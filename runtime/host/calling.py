@@ -61,33 +61,37 @@ class Calls:
         arguments: Mapping[str, Any] | None,
         timeout: float | None,
         progress: ProgressCallback | None,
+        caller: str | None,
     ) -> CallToolResult:
         """Do what `Runtime.call` promises."""
-        record = self._house.known(server)
+        admission = self._house.admission
+        record = self._house.known(server, caller)
         if not isinstance(tool, str):
-            raise ToolNotFound(server, str(tool), tuple(record.tools))
-        encoded = _encoded(server, tool, arguments)
-        call = Call(
-            server,
-            "tools/call",
-            tool,
-            {"name": tool, "arguments": encoded},
-            _checked(progress) if progress is not None else None,
-        )
+            raise ToolNotFound(server, str(tool), admission.tools(record, caller))
+        params: dict[str, Any] = {"name": tool}
+        call = Call(server, "tools/call", tool, params, _checked(progress) if progress is not None else None, caller)
+        admission.admit(record, call)
+        params["arguments"] = encoded = _encoded(server, tool, arguments)
         ttl = time_to_live(record.spec.cache, tool)
         key = cache_key(encoded) if ttl else None
-        answer = await self._carry(record, call, timeout, key)
+        try:
+            answer = await self._carry(record, call, timeout, key)
+        except ToolNotFound as error:
+            error.known = admission.tools(record, caller)
+            raise
         result = _typed(protocol.CallToolResult, call, answer)
         if key is not None and call.sent_to and not result.is_error:
             self._house.cache.tell(Store(server, call.sent_to, tool, key, answer, ttl))
         return result
 
     async def read_resource(
-        self, server: str, uri: str, timeout: float | None, progress: ProgressCallback | None
+        self, server: str, uri: str, timeout: float | None, progress: ProgressCallback | None, caller: str | None
     ) -> ReadResourceResult:
         """Do what `Runtime.read_resource` promises."""
-        call = Call(server, "resources/read", _text("uri", uri), {"uri": uri}, _checked(progress))
-        return _typed(protocol.ReadResourceResult, call, await self._carry(self._house.known(server), call, timeout))
+        record = self._house.known(server, caller)
+        call = Call(server, "resources/read", _text("uri", uri), {"uri": uri}, _checked(progress), caller)
+        self._house.admission.admit(record, call)
+        return _typed(protocol.ReadResourceResult, call, await self._carry(record, call, timeout))
 
     async def get_prompt(
         self,
@@ -96,15 +100,17 @@ class Calls:
         arguments: Mapping[str, str] | None,
         timeout: float | None,
         progress: ProgressCallback | None,
+        caller: str | None,
     ) -> GetPromptResult:
         """Do what `Runtime.get_prompt` promises."""
-        record = self._house.known(server)
+        record = self._house.known(server, caller)
         params: dict[str, Any] = {"name": _text("name", name)}
+        call = Call(server, "prompts/get", name, params, _checked(progress), caller)
+        self._house.admission.admit(record, call)
         if arguments is not None:
             if not isinstance(arguments, Mapping) or not all(isinstance(each, str) for each in arguments.values()):
                 raise InvalidArguments(server, name, "of strings, for a prompt", verb="get prompt")
             params["arguments"] = dict(arguments)
-        call = Call(server, "prompts/get", name, params, _checked(progress))
         return _typed(protocol.GetPromptResult, call, await self._carry(record, call, timeout))
 
     async def complete(
@@ -115,9 +121,10 @@ class Calls:
         value: str,
         context: Mapping[str, str] | None,
         timeout: float | None,
+        caller: str | None,
     ) -> Completion:
         """Do what `Runtime.complete` promises."""
-        record = self._house.known(server)
+        record = self._house.known(server, caller)
         if isinstance(ref, str):
             is_prompt = record.catalog is not None and ref in record.catalog.prompts
             ref = (
@@ -132,25 +139,32 @@ class Calls:
         }
         if context:
             params["context"] = {"arguments": dict(context)}
-        call = Call(server, "completion/complete", name, params)
+        call = Call(server, "completion/complete", name, params, caller=caller)
+        self._house.admission.admit(record, call)
         answer = await self._carry(record, call, timeout)
         return _typed(protocol.CompleteResult, call, answer).completion
 
-    async def set_log_level(self, server: str, level: LoggingLevel, timeout: float | None) -> None:
+    async def set_log_level(self, server: str, level: LoggingLevel, timeout: float | None, caller: str | None) -> None:
         """Do what `Runtime.set_log_level` promises."""
-        record = self._house.known(server)
+        record = self._house.known(server, caller)
         if level not in protocol.LOG_LEVELS:
             raise ValueError(f"level must be one of {', '.join(protocol.LOG_LEVELS)}; got {level!r:.80}")
-        await self._carry(record, Call(server, "logging/setLevel", level, {"level": level}), timeout)
+        call = Call(server, "logging/setLevel", level, {"level": level}, caller=caller)
+        self._house.admission.admit(record, call)
+        await self._carry(record, call, timeout)
         record.log_level = level
 
     @asynccontextmanager
-    async def subscribe(self, server: str, uri: str, timeout: float | None) -> AsyncIterator[Changes]:
+    async def subscribe(
+        self, server: str, uri: str, timeout: float | None, caller: str | None
+    ) -> AsyncIterator[Changes]:
         """Do what `Runtime.subscribe` promises."""
-        record = self._house.known(server)
-        changes = record.watched.add(_text("uri", uri))
+        record = self._house.known(server, caller)
+        call = Call(server, "resources/subscribe", _text("uri", uri), {"uri": uri}, caller=caller)
+        self._house.admission.admit(record, call)
+        changes = record.watched.add(uri)
         try:
-            await self._carry(record, Call(server, "resources/subscribe", uri, {"uri": uri}), timeout)
+            await self._carry(record, call, timeout)
             yield changes
         finally:
             if record.watched.remove(changes) and record.ref is not None:

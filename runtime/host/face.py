@@ -62,35 +62,43 @@ class Runtime:
         records = self._house.records.values() if server is None else (self._house.named(server),)
         return {record.name: record.status() for record in records}
 
-    def tools(self, query: str | None = None, server: str | None = None) -> tuple[ToolEntry, ...]:
+    def tools(
+        self, query: str | None = None, server: str | None = None, *, caller: str | None = None
+    ) -> tuple[ToolEntry, ...]:
         """Return the tools known now: of one server or all, and only those that fit ``query``, best first.
 
-        Raises `ServerNotFound`.
+        What ``caller`` may not call is left out, here and in all lists and searches. Raises `ServerNotFound`.
         """
-        self._checked(server)
-        directory = self._house.directory
+        self._checked(server, caller)
+        house = self._house
         if query is None:
-            return directory.tools(server)
-        return tuple(entry for entry in directory.discover(query) if server in (None, entry.server))
+            return house.admission.seen(house.directory.tools(server), caller)
+        found = house.admission.seen(house.directory.discover(query), caller)
+        return tuple(entry for entry in found if server in (None, entry.server))
 
-    def resources(self, server: str | None = None) -> tuple[ResourceEntry, ...]:
+    def resources(self, server: str | None = None, *, caller: str | None = None) -> tuple[ResourceEntry, ...]:
         """Return the resources listed now, of one server or all. Raises `ServerNotFound`."""
-        return self._house.directory.resources(self._checked(server))
+        house = self._house
+        return house.admission.seen(house.directory.resources(self._checked(server, caller)), caller)
 
-    def resource_templates(self, server: str | None = None) -> tuple[ResourceTemplateEntry, ...]:
+    def resource_templates(
+        self, server: str | None = None, *, caller: str | None = None
+    ) -> tuple[ResourceTemplateEntry, ...]:
         """Return the resource templates listed now, of one server or all. Raises `ServerNotFound`."""
-        return self._house.directory.resource_templates(self._checked(server))
+        house = self._house
+        return house.admission.seen(house.directory.resource_templates(self._checked(server, caller)), caller)
 
-    def prompts(self, server: str | None = None) -> tuple[PromptEntry, ...]:
+    def prompts(self, server: str | None = None, *, caller: str | None = None) -> tuple[PromptEntry, ...]:
         """Return the prompts listed now, of one server or all. Raises `ServerNotFound`."""
-        return self._house.directory.prompts(self._checked(server))
+        house = self._house
+        return house.admission.seen(house.directory.prompts(self._checked(server, caller)), caller)
 
-    def _checked(self, server: str | None) -> str | None:
-        return None if server is None else self._house.named(server).name
+    def _checked(self, server: str | None, caller: str | None) -> str | None:
+        return None if server is None else self._house.named(server, caller).name
 
-    def discover(self, query: str, *, limit: int = 10) -> tuple[ToolEntry, ...]:
+    def discover(self, query: str, *, limit: int = 10, caller: str | None = None) -> tuple[ToolEntry, ...]:
         """Search the tools of all servers by words: names, titles, descriptions, argument names. Best first."""
-        return self._house.directory.discover(query, limit)
+        return self._house.admission.seen(self._house.directory.discover(query), caller)[:limit]
 
     def events(self) -> Subscription:
         """Subscribe to what happens from now on: an async context manager and a channel to iterate over."""
@@ -123,6 +131,7 @@ class Runtime:
         *,
         timeout: float | None = None,
         progress: ProgressCallback | None = None,
+        caller: str | None = None,
     ) -> CallToolResult:
         """Call a tool and return what it answers; a tool that fails answers with ``is_error``.
 
@@ -130,20 +139,31 @@ class Runtime:
         Cancelling tells the server. ``progress`` is called with what the server reports on the way; what it raises
         ends the call.
 
+        ``caller`` is the name of a client of the configuration (``gateway.clients``) on whose behalf it is made: what
+        that client may not use is refused, and its budget is charged, also where the answer is remembered. None: the
+        program itself. What may not be called ends in `CallRefused`, and nothing of it reaches the server.
+
         Raises `ServerNotFound`, `ToolNotFound`, `InvalidArguments`, `ServerEjected`, `ServerStopped`, and of the family
         `CallFailed`: `CallTimedOut`, `CallInterrupted`, `CallRefused`, `ServerError`, `InvalidAnswer`; and
         `TypeError` or `ValueError` for a ``timeout`` or ``progress`` that is none.
         """
-        return await self._calls.call_tool(server, tool, arguments, timeout, progress)
+        return await self._calls.call_tool(server, tool, arguments, timeout, progress, caller)
 
     async def read_resource(
-        self, server: str, uri: str, *, timeout: float | None = None, progress: ProgressCallback | None = None
+        self,
+        server: str,
+        uri: str,
+        *,
+        timeout: float | None = None,
+        progress: ProgressCallback | None = None,
+        caller: str | None = None,
     ) -> ReadResourceResult:
         """Read a resource, listed or not: a template's URIs are in no list.
 
-        Waits, is cancelled and fails as `call` does.
+        Waits, is cancelled, is refused and fails as `call` does. A rule for tools alone says nothing of resources or
+        prompts; but who may use only some tools of a server, by ``open_runtime(allow=...)``, may use none of them.
         """
-        return await self._calls.read_resource(server, uri, timeout, progress)
+        return await self._calls.read_resource(server, uri, timeout, progress, caller)
 
     async def get_prompt(
         self,
@@ -153,12 +173,13 @@ class Runtime:
         *,
         timeout: float | None = None,
         progress: ProgressCallback | None = None,
+        caller: str | None = None,
     ) -> GetPromptResult:
         """Return a prompt's messages, with ``arguments`` filled in.
 
         Waits, is cancelled and fails as `call` does.
         """
-        return await self._calls.get_prompt(server, name, arguments, timeout, progress)
+        return await self._calls.get_prompt(server, name, arguments, timeout, progress, caller)
 
     async def complete(
         self,
@@ -169,23 +190,26 @@ class Runtime:
         *,
         context: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        caller: str | None = None,
     ) -> Completion:
         """Return what ``argument`` of a prompt or a resource template may be, as far as ``value`` is typed already.
 
         ``ref`` is the prompt's name or the template's URI; ``context`` holds the arguments that are settled. Waits, is
         cancelled and fails as `call` does.
         """
-        return await self._calls.complete(server, ref, argument, value, context, timeout)
+        return await self._calls.complete(server, ref, argument, value, context, timeout, caller)
 
-    async def set_log_level(self, server: str, level: LoggingLevel, *, timeout: float | None = None) -> None:
+    async def set_log_level(
+        self, server: str, level: LoggingLevel, *, timeout: float | None = None, caller: str | None = None
+    ) -> None:
         """Have a server log from ``level`` on; what it logs arrives in `events`, as `ServerLogged`.
 
         Holds over restarts. Waits, is cancelled and fails as `call` does.
         """
-        await self._calls.set_log_level(server, level, timeout)
+        await self._calls.set_log_level(server, level, timeout, caller)
 
     def subscribe(
-        self, server: str, uri: str, *, timeout: float | None = None
+        self, server: str, uri: str, *, timeout: float | None = None, caller: str | None = None
     ) -> AbstractAsyncContextManager[ReceiveChannel[ResourceChanged]]:
         """Hear, for as long as the block, of each change of a resource, and of what is below it::
 
@@ -196,7 +220,7 @@ class Runtime:
         Holds over restarts, after which what may have changed meanwhile is told as missed. The channel ends with the
         runtime. Entering waits, is cancelled and fails as `call` does.
         """
-        return self._calls.subscribe(server, uri, timeout)
+        return self._calls.subscribe(server, uri, timeout, caller)
 
     # -- acting
 
@@ -231,7 +255,7 @@ class Runtime:
     async def spawn(self, name: str, spec: Mapping[str, Any]) -> ServerStatus:
         """Add a server, written as in a configuration, and wait until it is ready or its first attempt has failed.
 
-        Cancelling ends the waiting, not the server. Raises `runtime.ConfigError`, `NameTaken`.
+        Cancelling ends the waiting, not the server. Raises `runtime.ConfigError`, `NameTaken`, `SpawnRefused`.
         """
         return await self._acts.spawn(name, spec)
 

@@ -23,6 +23,7 @@ from runtime.servers import Record, State, child_name
 
 if TYPE_CHECKING:
     from runtime.config import RuntimeConfig, ServerSpec, Window
+    from runtime.host.admission import Admission
     from runtime.journal.chronicle import Chronicle
     from runtime.registry import Directory
 
@@ -37,6 +38,7 @@ class House:
     records: dict[str, Record] = field(factory=dict, init=False)  # in the order of the configuration
     directory: Directory = field(default=EMPTY, init=False)
     closed: bool = field(default=False, init=False)
+    admission: Admission = field(init=False)
     chronicle: Chronicle = field(init=False)
     system: actors.System = field(init=False)
     registry: actors.Ref = field(init=False)
@@ -60,18 +62,18 @@ class House:
 
     # -- names
 
-    def known(self, server: str) -> Record:
+    def known(self, server: str, caller: str | None = None) -> Record:
         """Return a server that something is to be done with. Raises `ServerNotFound`, `RuntimeClosed`."""
         if self.closed:
             raise RuntimeClosed
-        return self.named(server)
+        return self.named(server, caller)
 
-    def named(self, server: str) -> Record:
-        """Return a server that is only looked at. Raises `ServerNotFound`."""
+    def named(self, server: str, caller: str | None = None) -> Record:
+        """Return a server that is only looked at. Raises `ServerNotFound` with those that ``caller`` may see."""
         try:
             return self.records[server]
         except (KeyError, TypeError):
-            raise ServerNotFound(str(server), tuple(self.records)) from None
+            raise ServerNotFound(str(server), self.admission.servers(caller)) from None
 
     @property
     def fleet(self) -> actors.SupervisorRef:

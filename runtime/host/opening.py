@@ -15,11 +15,13 @@ import actors
 from actors import Strategy
 from runtime.errors import RuntimeFailed, ServersNotReady
 from runtime.host.acting import Acts
+from runtime.host.admission import Admission
 from runtime.host.calling import Calls, seconds_of
 from runtime.host.face import Runtime
 from runtime.host.house import House
 from runtime.host.tree import WINDOW, Tree
 from runtime.journal import Feed, HandlerFailed, OrphanEnded, ServerStep
+from runtime.policy import Ledger, budgets_of, rules_of
 from runtime.servers import DOWN, Handlers, Links, Record, State
 from runtime.tasks import beside
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from runtime.config import RuntimeConfig
     from runtime.journal.store import Store
+    from runtime.policy import Guard
     from runtime.servers import Elicitation, OpenLink, Roots, Sampling
 
 Wait = Literal["settled", "required", "none"]
@@ -42,6 +45,7 @@ async def open_runtime(
     sampling: Sampling | None = None,
     elicitation: Elicitation | None = None,
     roots: Roots | None = None,
+    allow: Guard | Iterable[str] | None = None,
 ) -> AsyncIterator[Runtime]:
     """Start the servers of a configuration, each an actor under its supervisor, and stop them all in order at the end.
 
@@ -54,9 +58,14 @@ async def open_runtime(
     return the typed result, or raise `Declined`; ``roots`` is a list of paths, or such a function of the name. What is
     not given is not offered to servers.
 
-    Raises `runtime.ConfigError`, and `TypeError` or `ValueError` for a ``timeout`` that is none, before anything is
-    started; `ServersNotReady` where a required server is not ready when it should enter, and `RuntimeFailed` out of the
-    block should the root of the tree give up. No process is left.
+    ``allow`` says what may be called, seen and spawned; None: all that the configuration does not deny. It is a list of
+    patterns, all else being denied: ``"files"`` is a server with all that it offers, ``"search/find_*"`` some of its
+    tools. Or a function of a `runtime.policy.Wish` that returns `ALLOWED` or `Denied(reason)` and neither waits nor
+    raises. The servers of the configuration are started in any case.
+
+    Raises `runtime.ConfigError`, and `TypeError` or `ValueError` for a ``timeout`` or ``allow`` that is none, before
+    anything is started; `ServersNotReady` where a required server is not ready when it should enter, and
+    `RuntimeFailed` out of the block should the root of the tree give up. No process is left.
     """
     from runtime.config import load
     from runtime.host.journalling import store_for
@@ -74,6 +83,7 @@ async def open_runtime(
                     wait=wait,
                     timeout=timeout,
                     handlers=handlers,
+                    allow=allow,
                     feed=feed,
                     store=store_for(loaded, guard),
                     leave=links.leave,
@@ -99,6 +109,7 @@ async def open_over(
     wait: Wait | None = None,
     timeout: float | None = None,
     handlers: Handlers | None = None,
+    allow: Guard | Iterable[str] | None = None,
     feed: Feed | None = None,
     store: Store | None = None,
     leave: Callable[[str], object] = lambda server: None,
@@ -112,6 +123,7 @@ async def open_over(
 
     patience = inf if timeout is None else seconds_of(timeout)
     house = House(config, feed or Feed())
+    house.admission = Admission(rules_of(config, allow), Ledger(budgets_of(config)), house.records, house.feed)
     house.chronicle = chronicle_of(house, store)
     handlers = evolve(handlers or Handlers(), failed=partial(_handler_failed, house.feed))
     calls, tree = Calls(house), Tree(house, open_link, handlers, leave)

@@ -189,6 +189,25 @@ class HandlerFailed(Event, frozen=True):
 
 
 @final
+class Refused(Event, frozen=True):
+    """Somebody wanted what the rules do not allow, or had spent its budget, which is told once until it is fresh.
+
+    ``caller`` None: the program itself. ``tool`` None: it was about no tool.
+    """
+
+    name: ClassVar[str] = "refused"
+    verb: str
+    tool: str | None
+    caller: str | None
+    reason: str
+
+    def told(self) -> str:
+        caller = "" if self.caller is None else f" to {self.caller}"
+        tool = "" if self.tool is None else f" {self.tool}"
+        return f"refused{caller}: {self.verb}{tool}: {self.reason}"
+
+
+@final
 class EventsLost(Event, frozen=True):
     """This subscriber was too slow: so many of the oldest events were dropped for it."""
 

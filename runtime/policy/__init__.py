@@ -3,11 +3,12 @@
 from runtime.policy.budget import Budget, Spent, charge
 from runtime.policy.decision import ALLOWED, Act, Allowed, Decision, Denied, Wish
 from runtime.policy.ledger import Ledger
-from runtime.policy.rules import Guard, Patterns, Rules, as_guard, decide, visible
-from runtime.policy.sources import budgets_of, rules_of
+from runtime.policy.rules import EVERY, Guard, Patterns, Rules, as_guard, decide
+from runtime.policy.sources import budgets_of, rules_of, tools_of
 
 __all__ = [
     "ALLOWED",
+    "EVERY",
     "Act",
     "Allowed",
     "Budget",
@@ -24,5 +25,5 @@ __all__ = [
     "charge",
     "decide",
     "rules_of",
-    "visible",
+    "tools_of",
 ]

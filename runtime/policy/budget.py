@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import final
 
-from attrs import evolve, frozen
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runtime.errors import counted
 from runtime.policy.decision import ALLOWED, Decision, Denied
-from runtime.value import Value
 
 
 @final
-@frozen(repr=False)
-class Budget(Value):
+class Budget(Struct, frozen=True, repr_omit_defaults=True):
     """``calls`` in all, and ``rate`` per second, of which a second's worth may come at once. None: no limit."""
 
     calls: int | None = None
@@ -26,8 +25,7 @@ class Budget(Value):
 
 
 @final
-@frozen(repr=False)
-class Spent(Value):
+class Spent(Struct, frozen=True, repr_omit_defaults=True):
     """What a caller has had: so many calls, and the tokens that were left ``at`` a time."""
 
     calls: int = 0
@@ -41,8 +39,10 @@ def charge(budget: Budget, spent: Spent, now: float) -> tuple[Decision, Spent]:
     What is denied is not charged. ``now`` may be of any clock that does not go back.
     """
     if budget.calls is not None and spent.calls >= budget.calls:
-        return Denied(f"the budget of {counted(budget.calls, 'call')} is spent"), spent
-    charged = evolve(spent, calls=spent.calls + 1)
+        return Denied(
+            f"the budget of {counted(budget.calls, 'call')} is spent, until the runtime is opened again"
+        ), spent
+    charged = replace(spent, calls=spent.calls + 1)
     if budget.rate is None:
         return ALLOWED, charged
     passed = max(0.0, now - spent.at)
@@ -50,7 +50,7 @@ def charge(budget: Budget, spent: Spent, now: float) -> tuple[Decision, Spent]:
     if tokens < 1.0 - _ROUNDING:
         wait = (1.0 - tokens) / budget.rate
         return Denied(f"more than {budget.rate:g} calls per second; the next is due in {wait:.3g} s"), spent
-    return ALLOWED, evolve(charged, tokens=max(0.0, tokens - 1.0), at=now)
+    return ALLOWED, replace(charged, tokens=max(0.0, tokens - 1.0), at=now)
 
 
 _ROUNDING = 1e-9  # who waits as long as it was told to is not sent away for the last bit of a float

@@ -5,9 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TypeAlias, final
 
-from attrs import frozen
-
-from runtime.value import Value
+from msgspec import Struct
 
 
 @final
@@ -21,11 +19,11 @@ class Act(Enum):
 
 
 @final
-@frozen(repr=False)
-class Wish(Value):
-    """One act on a server, or, ``tool`` being named, on a tool of its.
+class Wish(Struct, frozen=True, repr_omit_defaults=True):
+    """One act on a server's tool, or, ``tool`` being None, on the server: to spawn it, or on what else it offers.
 
-    Both are as the server calls them, never an alias: an alias opens nothing. ``caller`` None: the program itself.
+    Its resources and prompts, completions and log are one thing to the rules: who may have the server may have them.
+    names are as the server calls them, never an alias: an alias opens nothing. ``caller`` None: the program itself.
     """
 
     act: Act
@@ -40,8 +38,7 @@ class Wish(Value):
 
 
 @final
-@frozen
-class Allowed:
+class Allowed(Struct, frozen=True):
     """Nothing is said against it."""
 
     def __bool__(self) -> bool:
@@ -49,8 +46,7 @@ class Allowed:
 
 
 @final
-@frozen
-class Denied:
+class Denied(Struct, frozen=True):
     """It must not be: ``reason`` says why, for whoever wished for it."""
 
     reason: str

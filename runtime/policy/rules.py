@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import TypeAlias, TypeVar, final
+from typing import TypeAlias, final
 
-from attrs import field, frozen
+from msgspec import Struct
 
-from runtime.policy.decision import ALLOWED, Allowed, Decision, Denied, Wish
-from runtime.value import Value
-
-T = TypeVar("T")
+from runtime.policy.decision import ALLOWED, Act, Allowed, Decision, Denied, Wish
 
 Guard: TypeAlias = Callable[[Wish], Decision]
 """A program's own say. Called often and at once: it neither waits nor raises."""
 
 
 @final
-@frozen(repr=False)
-class Patterns(Value):
+class Patterns(Struct, frozen=True, repr_omit_defaults=True):
     """Globs of names. ``deny`` wins over ``allow``; ``allow`` None: all that is not denied."""
 
     allow: tuple[str, ...] | None = None
@@ -35,35 +31,38 @@ class Patterns(Value):
         return None
 
 
+EVERY = Patterns()
+
+
 @final
-@frozen(repr=False)
-class CallerRules(Value):
+class CallerRules(Struct, frozen=True, repr_omit_defaults=True):
     """What one caller may use. ``servers`` None: all of them."""
 
     servers: frozenset[str] | None = None
-    tools: Patterns = Patterns()
+    tools: Patterns = EVERY
 
 
 NO_RULES: Mapping[str, CallerRules] = MappingProxyType({})
 
 
 @final
-@frozen(repr=False)
-class Rules(Value):
-    """All that is to be heeded. ``tools`` has the patterns of each server that has any.
+class Rules(Struct, frozen=True, repr_omit_defaults=True):
+    """All that is to be heeded, beside what each server's own spec says of its tools.
 
     ``callers`` are the named ones. A caller that has a name which is not among them is denied everything, unless
     ``strangers`` may come in, too.
     """
 
-    tools: Mapping[str, Patterns] = field(factory=dict)
     callers: Mapping[str, CallerRules] = NO_RULES
     strangers: bool = False
     guard: Guard | None = None
 
 
-def decide(rules: Rules, wish: Wish) -> Decision:
-    """Say whether something may be. The first that says no is named; a guard of the program's own is asked last."""
+def decide(rules: Rules, wish: Wish, tools: Patterns = EVERY) -> Decision:
+    """Say whether something may be; ``tools`` are those that its server is configured to show.
+
+    The first that says no is named; a guard of the program's own is asked last.
+    """
     if wish.caller is not None:
         caller = rules.callers.get(wish.caller)
         if caller is None and not rules.strangers:
@@ -73,22 +72,17 @@ def decide(rules: Rules, wish: Wish) -> Decision:
                 return Denied(f"caller {wish.caller!r} may not use this server")
             if wish.tool is not None and (why := caller.tools.why_not(wish.tool)):
                 return Denied(f"for caller {wish.caller!r}, {why}")
-    if wish.tool is not None and (of_server := rules.tools.get(wish.server)) and (why := of_server.why_not(wish.tool)):
+    if wish.tool is not None and (why := tools.why_not(wish.tool)):
         return Denied(f"for this server, {why}")
     return ALLOWED if rules.guard is None else rules.guard(wish)
-
-
-def visible(rules: Rules, items: Iterable[T], wish: Callable[[T], Wish]) -> tuple[T, ...]:
-    """Return those that may be seen, in their order: what lists and searches give out."""
-    return tuple(item for item in items if decide(rules, wish(item)))
 
 
 def as_guard(allow: Guard | Iterable[str]) -> Guard:
     """Return the guard that ``open_runtime(allow=...)`` stands for.
 
     A function is asked as it is, and what it returns is checked. Else these are patterns, all else being denied:
-    ``"files"`` is a server and all its tools, ``"files/read_*"`` some of its tools; both halves are globs. A server may
-    be spawned, and seen, if any pattern names it. Raises `TypeError` for what is neither.
+    ``"files"`` is a server with all that it offers, ``"files/read_*"`` some of its tools and nothing else; both
+    halves are globs. A server may be spawned if any pattern names it. Raises `TypeError` for what is neither.
     """
     if callable(allow):
         return _checked(allow)
@@ -99,7 +93,9 @@ def as_guard(allow: Guard | Iterable[str]) -> Guard:
 
     def guard(wish: Wish) -> Decision:
         for server, slash, tool in split:
-            if fnmatchcase(wish.server, server) and (wish.tool is None or not slash or fnmatchcase(wish.tool, tool)):
+            if not fnmatchcase(wish.server, server):
+                continue
+            if not slash or wish.act is Act.SPAWN or (wish.tool is not None and fnmatchcase(wish.tool, tool)):
                 return ALLOWED
         return Denied(f"{wish.what} is not among what is allowed")
 

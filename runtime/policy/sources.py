@@ -6,24 +6,19 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from runtime.policy.budget import Budget
-from runtime.policy.rules import CallerRules, Guard, Patterns, Rules, as_guard
+from runtime.policy.rules import EVERY, CallerRules, Guard, Patterns, Rules, as_guard
 
 if TYPE_CHECKING:
-    from runtime.config import RuntimeConfig
+    from runtime.config import RuntimeConfig, ServerSpec
 
 
 def rules_of(config: RuntimeConfig, allow: Guard | Iterable[str] | None = None) -> Rules:
-    """Return the rules of a configuration, and with them a guard of the program's own, see `as_guard`.
+    """Return the rules that a configuration has for callers, with a guard of the program's own, see `as_guard`.
 
     Where no client is configured, whoever is let in at all is no stranger.
     """
     clients = config.gateway.clients
     return Rules(
-        tools={
-            name: Patterns(spec.allow, spec.deny)
-            for name, spec in config.servers.items()
-            if spec.allow is not None or spec.deny
-        },
         callers={
             name: CallerRules(
                 None if client.allowed_servers is None else frozenset(client.allowed_servers),
@@ -34,6 +29,11 @@ def rules_of(config: RuntimeConfig, allow: Guard | Iterable[str] | None = None) 
         strangers=not clients,
         guard=None if allow is None else as_guard(allow),
     )
+
+
+def tools_of(spec: ServerSpec) -> Patterns:
+    """Return the tools that a server is configured to show."""
+    return EVERY if spec.allow is None and not spec.deny else Patterns(spec.allow, spec.deny)
 
 
 def budgets_of(config: RuntimeConfig) -> Mapping[str, Budget]:

@@ -459,7 +459,7 @@ def test_a_key_without_effect_yet_is_noted_only_when_it_is_set():
             "mcpServers.a.lazy",
             "mcpServers.a.era",
             "mcpServers.a.cache.lists",
-            "gateway",
+            "gateway.port",
             "cache.bytes",
         ],
         "later",

@@ -14,11 +14,16 @@ def test_a_budget_of_calls_is_spent_call_by_call_and_then_denied_for_good():
         decision, spent = charge(Budget(calls=3), spent, 0.0)
         assert decision == ALLOWED
     for now in (0.0, 1e9):
-        assert charge(Budget(calls=3), spent, now) == (Denied("the budget of 3 calls is spent"), spent)
+        assert charge(Budget(calls=3), spent, now) == (
+            Denied("the budget of 3 calls is spent, until the runtime is opened again"),
+            spent,
+        )
 
 
 def test_a_budget_of_nothing_denies_the_first_call():
-    assert charge(Budget(calls=0), Spent(), 0.0)[0] == Denied("the budget of 0 calls is spent")
+    assert charge(Budget(calls=0), Spent(), 0.0)[0] == Denied(
+        "the budget of 0 calls is spent, until the runtime is opened again"
+    )
 
 
 def test_a_rate_lets_a_seconds_worth_through_at_once_and_says_when_the_next_is_due():
