@@ -19,7 +19,7 @@ from runtime.console.session import Session
 from runtime.console.signals import Stop
 from runtime.console.words import prompt_words
 from runtime.host import Runtime
-from runtime.journal import EventsLost, ServerCrashed, ServerEjected, ServerReady, ServerStopped
+from runtime.journal import EventsLost, ServerCrashed, ServerEjected, ServerReady, ServerRolledBack, ServerStopped
 from runtime.servers import State
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _PATIENCE = 1.0
 _ON_THEIR_WAY = (State.STARTING, State.HANDSHAKING)
 # What is worth a line above the prompt; events() tells the rest.
-_NEWS = (ServerCrashed, ServerReady, ServerEjected, ServerStopped, EventsLost)
+_NEWS = (ServerCrashed, ServerReady, ServerEjected, ServerStopped, ServerRolledBack, EventsLost)
 
 
 async def interactive(config: RuntimeConfig, stop: Stop, *, named: bool) -> int:

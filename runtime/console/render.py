@@ -18,6 +18,8 @@ from runtime.console.answers import block_words, resource_words, words
 from runtime.console.listings import Listing, Statuses
 from runtime.console.remembered import Remembered
 from runtime.console.words import Verbatim, Word
+from runtime.host.applying import Applied
+from runtime.host.plan import Plan
 from runtime.journal import Event
 from runtime.journal.records import Entry
 from runtime.protocol import CallToolResult, GetPromptResult, ReadResourceResult, Tool
@@ -69,7 +71,7 @@ def renderable(value: object) -> RenderableType:
             return Text(value.none, style="dim")
         case CallToolResult():
             return _answer(value)
-        case Verbatim() | Word() | Event():
+        case Verbatim() | Word() | Event() | Plan() | Applied():
             return Text(str(value))
         case tuple() | list() if value and all(isinstance(item, ToolEntry) for item in value):
             return _tool_table(value)

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from typing import Any, Generic, NoReturn, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, final
 
 import trio
 
@@ -18,6 +18,10 @@ from runtime.journal.records import Entry
 from runtime.protocol import CallToolResult, GetPromptResult, LoggingLevel, ReadResourceResult
 from runtime.registry import PromptEntry, ResourceEntry, ResourceTemplateEntry, ToolEntry
 from runtime.servers import ServerStatus
+
+if TYPE_CHECKING:
+    from runtime.host.applying import Applied, Source
+    from runtime.host.plan import Plan
 
 T = TypeVar("T")
 
@@ -149,8 +153,17 @@ def prompt_words(host: Runtime) -> dict[str, object]:
         """Starts the server afresh, also one that was ejected or stopped."""
         return Errand(f"reload({server!r})", lambda: host.reload(server))
 
+    def plan(config: "Source | None" = None) -> "Plan":
+        """Shows what another configuration, or the changed file, would do to the servers; does nothing."""
+        return host.plan(config)
+
+    def apply(config: "Source | Plan | None" = None) -> "Errand[Applied]":
+        """Does it: changed servers are started afresh, the others go on. Also takes a plan: apply(_)"""
+        return Errand("apply()", lambda: host.apply(config))
+
     asking = (call, tools, resources, read, prompts, prompt, complete)
-    shown = {each.__name__: Word(each) for each in (*asking, tree, status, events, history, log, refresh, kill, reload)}
+    acting = (log, refresh, kill, reload, plan, apply)
+    shown = {each.__name__: Word(each) for each in (*asking, tree, status, events, history, *acting)}
 
     def help(subject: object = None) -> Verbatim:
         """Lists these names; help(x) tells about x."""

@@ -24,6 +24,13 @@ def test_a_table_of_the_documentation_is_the_table_of_the_keys(name):
     assert documented[1] == table(TABLES[name]), "copy it from: python -m runtime.config.table"
 
 
+def test_the_keys_that_a_running_server_takes_on_are_those_that_say_so():
+    documented = re.search(r"<!-- live -->(.*?)<!-- end -->", TEXT, re.DOTALL)
+    assert documented is not None
+    live = [name for name, key in keys_of(TABLES["server"]).items() if key.live]
+    assert re.findall(r"`(\w+)`", documented[1]) == live
+
+
 def test_every_key_of_every_object_is_in_a_table():
     tables = "\n".join(map(table, TABLES.values()))
     for cls in TABLES.values():

@@ -49,6 +49,19 @@ def test_a_word_without_its_parentheses_says_how_it_is_used():
     assert repr(Word(call)) == "call(server, *, timeout=None)\n    Calls."
 
 
+async def test_a_plan_is_shown_and_then_applied(autojump_clock):
+    shown = []
+    async with Fleet({"a": good, "b": good}).open() as host:
+        session = Session({**prompt_words(host)}, lambda value: shown.append(plain(value)))
+        assert await session.run('plan({"mcpServers": {"a": {"command": "scripted"}}})') == Done()
+        assert list(host.status()) == ["a", "b"]
+        assert await session.run("apply(_)") == Done()
+        assert list(host.status()) == ["a"]
+    assert shown == [
+        "stop b: not in the configuration any more\nuntouched: 1 server\nwhen the host is started again: journal"
+    ] * 2
+
+
 async def test_history_tells_what_happened_newest_first(autojump_clock):
     shown = []
     async with Fleet({"a": good, "b": good}).open() as host:
