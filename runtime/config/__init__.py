@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .spec import RuntimeConfig as RuntimeConfig
     from .spec import ServerSpec as ServerSpec
     from .spec import Spawns as Spawns
+    from .spec import Timeouts as Timeouts
     from .spec import Window as Window
 
 _ROOMS = {
@@ -45,7 +46,7 @@ _ROOMS = {
     "spec": (
         *("Backoff", "Bounds", "Breaker", "CacheLimits", "CacheRules", "Client", "Command", "Gateway", "Group"),
         *("Health", "InProcess", "Input", "JournalRules", "NameRules", "Owned", "Reach", "Remote", "Retries"),
-        *("RuntimeConfig", "ServerSpec", "Spawns", "Window"),
+        *("RuntimeConfig", "ServerSpec", "Spawns", "Timeouts", "Window"),
     ),
 }
 __all__ = [name for names in _ROOMS.values() for name in names]

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from .keys import NAME, Check, filled, globs, hidden, key, list_of, map_of, path, text
+from .keys import NAME, Check, filled, globs, hidden, key, list_of, map_of, obj, path, text
 from .mistakes import Missing, Place, Unsaid
 from .secret import Secret, Text, reveal
-from .spec import NOTHING, Command, InProcess, Owned, Reach, Remote, RemoteType
+from .spec import NOTHING, Command, InProcess, Owned, Reach, Remote, RemoteType, Timeouts
 
 _REMOTE_TYPES: dict[str, RemoteType] = {
     "http": "http",
@@ -114,6 +114,7 @@ class Way:
     ca: Text | None = key(
         None, certificates, "file of certificates, in PEM, that are trusted for https:// and wss:// beside the system's"
     )
+    timeouts: Timeouts = key(Timeouts(), obj(Timeouts), "how long the connection to `url` may keep us waiting")
     type: str | None = key(None, kind, "transport; found out if it is not given")
     python: InProcess | None = key(None, python, "`module:object`, a server written in Python, run in this process")
 
@@ -127,7 +128,7 @@ def reach(way: Way, set_keys: Collection[str], at: Place) -> Reach:
     if way.command is None:
         _idle(FOR_COMMAND, "command", set_keys, at)
     if way.url is None:
-        _idle(("headers", "ca"), "url", set_keys, at)
+        _idle(("headers", "ca", "timeouts"), "url", set_keys, at)
     if way.python is not None:
         for other in ("command", "url"):
             if other in set_keys:
@@ -135,7 +136,9 @@ def reach(way: Way, set_keys: Collection[str], at: Place) -> Reach:
         return way.python
     if way.url is not None and way.command is None and f":{PORT}" in reveal(way.url):
         at.at("url").wrong(way.url, "a port", f'{PORT} is for a server that is started here, by a "command"')
-    remote = None if way.url is None else Remote(way.url, way.headers, _remote_type(way.url, way.type, at), way.ca)
+    remote = None
+    if way.url is not None:
+        remote = Remote(way.url, way.headers, _remote_type(way.url, way.type, at), way.ca, way.timeouts)
     if way.command is not None:
         if remote is None and way.type not in (None, "stdio"):
             at.at("type").wrong(way.type, '"stdio"', f'a server of type "{way.type}" needs a "url"')

@@ -71,6 +71,23 @@ class Command(Value):
 
 
 @frozen(repr=False)
+class Timeouts(Value):
+    """How long a connection to an endpoint may keep us waiting; a call's own time is its ``timeout``."""
+
+    connect: float = key(10.0, positive, "seconds for the connection, TLS included")
+    write: float = key(30.0, positive, "seconds for a piece of a message to be taken (HTTP)")
+    answer: float | None = key(
+        None, positive, "seconds until the head of an answer; by default as long as the call (HTTP)"
+    )
+    acknowledge: float = key(30.0, positive, "seconds for a notification to be taken, and an SSE endpoint named (HTTP)")
+    ping: float = key(20.0, positive, "seconds between two pings (WebSocket)")
+    pong: float = key(
+        20.0, positive, "seconds for the answer to one, after which the server is taken for gone (WebSocket)"
+    )
+    close: float = key(2.0, positive, "seconds for saying goodbye")
+
+
+@frozen(repr=False)
 class Remote(Value):
     """An endpoint that somebody else runs. ``type`` None: find out. ``url`` is a :class:`Secret` if it came
     from a variable, or has a user or a query, where people keep their keys. ``ca`` is a file of certificates that are
@@ -80,6 +97,7 @@ class Remote(Value):
     headers: Mapping[str, Secret] = NOTHING
     type: RemoteType | None = None
     ca: Text | None = None
+    timeouts: Timeouts = Timeouts()
 
 
 @frozen(repr=False)

@@ -85,17 +85,21 @@ def open_endpoint(
 ) -> AbstractAsyncContextManager[Transport]:
     """Open the transport that the configuration names, or whose turn it is to be tried."""
     trusted = None if reach.ca is None else _trusted(spec.name, reach, reach.ca)
+    patience = reach.timeouts
     if reach.type == "ws":
-        from runtime.transports.websocket import open_websocket
+        from runtime.transports.websocket import WebSocketTimeouts, open_websocket
 
-        return open_websocket(url, headers=headers, verify=trusted)
-    from runtime.transports.http import EXCHANGES, open_http
+        pinging = WebSocketTimeouts(patience.connect, patience.ping, patience.pong, patience.close)
+        return open_websocket(url, headers=headers, timeouts=pinging, verify=trusted)
+    from runtime.transports.http import EXCHANGES, HttpTimeouts, open_http
 
+    posting = HttpTimeouts(patience.connect, patience.write, patience.answer, patience.acknowledge, patience.close)
     exchanges = max(EXCHANGES, spec.in_flight + _SPARE)
     return open_http(
         url,
         type=reach.type,
         headers=headers,
+        timeouts=posting,
         ways=ways,
         on_renewed=renewal,
         exchanges=exchanges,

@@ -16,6 +16,7 @@ from runtime.config import (
     RuntimeConfig,
     Secret,
     ServerSpec,
+    Timeouts,
     Window,
     load,
     load_server,
@@ -122,6 +123,7 @@ def test_a_longer_timeout_raises_the_maximum_with_it():
         ({"type": "sse", "url": "https://h/sse"}, Remote("https://h/sse", type="sse")),
         ({"url": "wss://h/ws"}, Remote("wss://h/ws", type="ws")),
         ({"url": "https://h", "headers": {"X-Key": "k"}}, Remote("https://h", {"X-Key": Secret("k")})),
+        ({"url": "https://h", "timeouts": {"connect": 3}}, Remote("https://h", timeouts=Timeouts(connect=3))),
         ({"python": "a.b:c"}, InProcess("a.b", "c")),
         ({"command": "c", "url": "http://127.0.0.1:1/"}, Owned(Command(("c",)), Remote("http://127.0.0.1:1/"))),
         (
