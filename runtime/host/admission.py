@@ -11,7 +11,7 @@ from attrs import define, field
 from runtime.call import Call
 from runtime.errors import CallRefused, Sent, SpawnRefused
 from runtime.journal import Feed, Refused
-from runtime.policy import ALLOWED, EVERY, Act, Decision, Denied, Ledger, Rules, Wish, decide, tools_of
+from runtime.policy import Act, Decision, Denied, Ledger, Rules, Wish, decide, tools_of
 from runtime.registry import PromptEntry, ResourceEntry, ResourceTemplateEntry, ToolEntry
 from runtime.servers import Record
 
@@ -37,6 +37,8 @@ class Admission:
     def admit(self, record: Record, call: Call) -> None:
         """Let a call through, and charge it to its caller, before any work for it. Raises `CallRefused`."""
         caller = call.caller
+        if self._is_free(record, caller):
+            return
         tool = call.name if call.method == TOOL_CALL else None
         decision = self._decide(Act.CALL, record, tool, caller)
         if isinstance(decision, Denied):
@@ -59,7 +61,10 @@ class Admission:
             entry
             for entry in entries
             if (record := self._records.get(entry.server)) is not None
-            and self._decide(Act.DISCOVER, record, entry.name if isinstance(entry, ToolEntry) else None, caller)
+            and (
+                self._is_free(record, caller)
+                or self._decide(Act.DISCOVER, record, entry.name if isinstance(entry, ToolEntry) else None, caller)
+            )
         )
 
     def servers(self, caller: str | None) -> tuple[str, ...]:
@@ -72,11 +77,13 @@ class Admission:
         """Name the tools of a server that a caller may see."""
         return tuple(tool for tool in record.tools if self._decide(Act.DISCOVER, record, tool, caller))
 
+    def _is_free(self, record: Record, caller: str | None) -> bool:
+        """Say whether no rule is about it: so it is nearly always, and then it costs nearly nothing."""
+        spec = record.spec
+        return caller is None and spec.allow is None and not spec.deny and self._rules.guard is None
+
     def _decide(self, act: Act, record: Record, tool: str | None, caller: str | None) -> Decision:
-        tools = tools_of(record.spec)
-        if caller is None and tools is EVERY and self._rules.guard is None:
-            return ALLOWED  # so it is nearly always, and then it costs nearly nothing
-        return decide(self._rules, Wish(act, record.name, tool, caller), tools)
+        return decide(self._rules, Wish(act, record.name, tool, caller), tools_of(record.spec))
 
     def _charge(self, caller: str, call: Call, tool: str | None) -> Decision:
         decision = self._ledger.charge(caller, trio.current_time())

@@ -3,12 +3,11 @@
 from runtime.policy.budget import Budget, Spent, charge
 from runtime.policy.decision import ALLOWED, Act, Allowed, Decision, Denied, Wish
 from runtime.policy.ledger import Ledger
-from runtime.policy.rules import EVERY, Guard, Patterns, Rules, as_guard, decide
+from runtime.policy.rules import Guard, Patterns, Rules, as_guard, decide
 from runtime.policy.sources import budgets_of, rules_of, tools_of
 
 __all__ = [
     "ALLOWED",
-    "EVERY",
     "Act",
     "Allowed",
     "Budget",

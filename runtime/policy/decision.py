@@ -54,9 +54,6 @@ class Denied(Struct, frozen=True):
     def __bool__(self) -> bool:
         return False
 
-    def __str__(self) -> str:
-        return self.reason
-
 
 Decision: TypeAlias = Allowed | Denied
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from runtime.policy.budget import Budget
-from runtime.policy.rules import EVERY, CallerRules, Guard, Patterns, Rules, as_guard
+from runtime.policy.rules import CallerRules, Guard, Patterns, Rules, as_guard
 
 if TYPE_CHECKING:
     from runtime.config import RuntimeConfig, ServerSpec
@@ -33,7 +33,7 @@ def rules_of(config: RuntimeConfig, allow: Guard | Iterable[str] | None = None) 
 
 def tools_of(spec: ServerSpec) -> Patterns:
     """Return the tools that a server is configured to show."""
-    return EVERY if spec.allow is None and not spec.deny else Patterns(spec.allow, spec.deny)
+    return Patterns(spec.allow, spec.deny)
 
 
 def budgets_of(config: RuntimeConfig) -> Mapping[str, Budget]:
