@@ -252,6 +252,15 @@ async def test_a_fleet_that_is_started_again_begins_with_what_was_applied_last(a
         assert list(host.status()) == ["a", "b", "new"]
 
 
+async def test_the_address_of_a_server_is_given_back_when_it_goes_or_is_reached_in_another_way(autojump_clock):
+    left: list[str] = []
+    old = load(config({"gone": {}, "moved": {}, "a": {}}))
+    async with open_over(Fleet(dict.fromkeys(("gone", "moved", "a"), good)).open_link, old, leave=left.append) as host:
+        await host.apply(config({"moved": {"args": ["1"]}, "a": {"stop_timeout": 5}}))
+        await host.reload("moved")
+    assert sorted(left) == ["gone", "moved"]
+
+
 async def test_a_mistake_changes_nothing_and_all_are_told(autojump_clock, tmp_path):
     file = tmp_path / "mcp.json"
     file.write_text(json.dumps({"mcpServers": {"a": {"comand": "x"}, "b": {"command": "x", "timeout": -1}}}))
@@ -315,6 +324,23 @@ async def test_applied_at_once_the_last_one_holds_and_acts_on_the_same_servers_a
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(quietly, host.apply, config({"a": {"args": ["2"]}}, groups={"g": {"servers": ["a"]}}))
     assert fleet.open_links == 0
+
+
+async def test_what_is_to_be_reloaded_is_looked_for_where_it_has_been_moved_to_meanwhile(autojump_clock):
+    fleet = Fleet({"a": good}, clean_up=1)
+    async with fleet.open() as host, trio.open_nursery() as nursery:
+        nursery.start_soon(host.apply, config({"a": {}}, groups={"g": {"servers": ["a"]}}))
+        await trio.testing.wait_all_tasks_blocked()
+        await host.reload("a")
+        assert host.status()["a"].state is State.READY
+        assert lives(fleet) == {"a": 3}
+
+
+async def test_the_era_of_what_was_there_before_is_not_tried_on_what_is_there_now(autojump_clock):
+    fleet = Fleet({"a": [serving(era="legacy"), good]})
+    async with fleet.open() as host:
+        assert not (await host.apply(config({"a": {"args": ["1"]}}))).rolled_back
+        assert [event.name for event in host.recent_events()].count("crashed") == 0
 
 
 @pytest.mark.parametrize("when", [0, 0.5, 2, 4.9, 5.5, 7, 10, 13])
