@@ -292,6 +292,19 @@ class ServerExited(ServerFailed):
 
 @final
 @define(repr=False)
+class ServerUnresponsive(ServerFailed):
+    """It was idle and answered none of ``misses`` probes in a row, each within ``seconds``."""
+
+    misses: int
+    seconds: float
+
+    @property
+    def what(self) -> str:
+        return f"no longer answers: {counted(self.misses, 'probe')} in a row, {self.seconds:g} s each"
+
+
+@final
+@define(repr=False)
 class StdoutNoise(ServerFailed):
     """It writes to stdout what is no MCP message, and nothing that is, or too much of it. ``samples``: some of it."""
 

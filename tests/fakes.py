@@ -30,6 +30,8 @@ INITIALIZED = {
     "serverInfo": {"name": "fake", "version": "1"},
 }
 
+PROBES: Mapping[str, Message] = {"server/discover": DISCOVERED, "ping": {}}
+
 
 def tool(name: str, **members: Any) -> Message:
     return {"name": name, "inputSchema": {"type": "object"}, **members}
@@ -156,9 +158,11 @@ class Peer:
         """Answer as a good server does, until the client ends its side: every tool echoes its arguments."""
         with suppress(trio.EndOfChannel):
             while True:
-                request = await self.hear("tools/call", "tools/list")
+                request = await self.hear("tools/call", "tools/list", "server/discover", "ping")
                 if request["method"] == "tools/list":
                     self.list(request)
+                elif request["method"] in PROBES:
+                    self.answer(request, PROBES[request["method"]])
                 else:
                     self.answer(request, echoed(request))
 

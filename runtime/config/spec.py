@@ -161,7 +161,7 @@ class Health(Value):
     interval: float = key(30.0, positive, "seconds between probes of an idle server")
     timeout: float = key(5.0, positive, "seconds a probe may take")
     misses: int = key(3, count, "failed probes in a row that make it unhealthy")
-    slow: float = key(1.0, positive, "an answer slower than this makes it degraded")
+    slow: float = key(1.0, positive, "an answer slower than this makes it degraded", later=True)
 
 
 @frozen(repr=False)
@@ -227,7 +227,9 @@ class ServerSpec(Value):
         later=True,
         live=True,
     )
-    health: Health = key(Health(), obj(Health), "probes of an idle server", later=True, live=True)
+    health: Health = key(
+        Health(), obj(Health), "probes of an idle server; one that answers none is restarted", live=True
+    )
     idempotent: tuple[str, ...] = key(
         (), globs, "globs of tools that may be asked again after a crash", later=True, live=True
     )

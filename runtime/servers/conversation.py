@@ -73,6 +73,7 @@ class Conversation:
     _questions: Callable[[Conversation], Questions]
     _hear_news: Callable[[ListChanged | ResourceUpdated | Logged], object]
     failure: ServerFailed | None = field(default=None, init=False)  # what it ended of; written by its actor
+    heard: int = field(default=0, init=False)  # how often it has said something
     hung_up: str = field(default="closed its output", init=False)  # why there is nothing more to read
     _reading: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _handshake_over: trio.Event = field(factory=trio.Event, init=False)
@@ -225,7 +226,9 @@ class Conversation:
         with self._reading:
             try:
                 while True:
-                    for line in await receive():
+                    lines = await receive()
+                    self.heard += 1
+                    for line in lines:
                         for event in understand(line):
                             self._hear(event)
             except trio.EndOfChannel:

@@ -314,10 +314,19 @@ class Server:
             if not self._ending:  # it may have died of its last answer
                 self._be_ready(opened, began)
                 self._tell_listed(None)
+                conversation.nursery.start_soon(self._watch_health, conversation)
             while True:
                 await lists.wait_changed()
                 await trio.sleep(RELIST_PAUSE)
                 await self._list_again(talk)
+        except ServerFailed as failure:
+            self._end(conversation, failure)
+
+    async def _watch_health(self, conversation: Conversation) -> None:
+        from runtime.servers.health import watch_health  # with the conversation, not before it
+
+        try:
+            await watch_health(conversation, self.record)
         except ServerFailed as failure:
             self._end(conversation, failure)
 

@@ -1,4 +1,4 @@
-"""Short forms of the long trials, which are commands: ``python -m tests.rounds``, ``tests.restarts``, ``tests.idle``."""
+"""Short forms of the long trials, which are commands: ``tests.rounds``, ``tests.restarts`` and ``tests.idle``."""
 
 from tests.idle import idle
 from tests.restarts import restart
