@@ -295,6 +295,8 @@ async def test_half_a_message_before_death_is_no_message_but_can_be_seen(command
 async def test_an_endless_stderr_is_drained_and_bounded_while_messages_pass(command):
     with trio.fail_after(20):
         async with open_stdio(command("sh", "-c", "yes 'all is well' >&2 & exec cat"), stop_timeout=0) as transport:
+            while not transport.stderr_tail():  # the flood has begun
+                await trio.lowlevel.checkpoint()
             for _ in range(200):
                 await transport.send(b"{}\n")
                 assert await transport.receive() == b"{}"
