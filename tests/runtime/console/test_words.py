@@ -57,9 +57,11 @@ async def test_a_plan_is_shown_and_then_applied(autojump_clock):
         assert list(host.status()) == ["a", "b"]
         assert await session.run("apply(_)") == Done()
         assert list(host.status()) == ["a"]
-    assert shown == [
-        "stop b: not in the configuration any more\nuntouched: 1 server\nwhen the host is started again: journal"
-    ] * 2
+    assert (
+        shown
+        == ["stop b: not in the configuration any more\nuntouched: 1 server\nwhen the host is started again: journal"]
+        * 2
+    )
 
 
 async def test_history_tells_what_happened_newest_first(autojump_clock):
