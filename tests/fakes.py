@@ -232,6 +232,7 @@ class Fleet:
     scripts: Mapping[str, Script | list[Script]]
     lives: dict[str, list[Peer]] = field(factory=dict)
     clean_up: float = 0.0  # seconds that the end of a link takes, as a process's does
+    speaks_http: bool = False
     _connected: set[str] = field(factory=set, init=False)
 
     @property
@@ -278,7 +279,7 @@ class Fleet:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(live)
                 try:
-                    yield _Link(ours, peer)
+                    yield _Link(ours, peer, speaks_http=self.speaks_http)
                 finally:
                     ours.close()
                     nursery.cancel_scope.cancel()

@@ -13,6 +13,7 @@ import runtime
 from runtime import State
 from runtime.errors import ServerUnresponsive
 from runtime.journal import ServerCrashed
+from runtime.transports import NO_ANSWER, NOT_SENT
 from tests.fakes import DISCOVERED, INITIALIZED, Fleet, Peer, good, mute, serving, text
 
 
@@ -55,6 +56,22 @@ async def test_a_server_that_answers_no_probe_is_restarted_after_so_many_misses(
         assert crash.reason == "no longer answers: 3 probes in a row, 5 s each"
         assert isinstance(host.status("a")["a"].last_error, ServerUnresponsive)
         assert host.status("a")["a"].restarts == 1
+
+
+@pytest.mark.parametrize(
+    ("over_http", "code", "answers"),
+    [(True, NOT_SENT, False), (True, NO_ANSWER, False), (True, 503, False), (True, 404, True), (False, 503, True)],
+)
+async def test_over_http_an_exchange_that_failed_on_its_way_is_no_answer(autojump_clock, over_http, code, answers):
+    async def refusing(peer: Peer) -> None:
+        await peer.get_ready()
+        while True:
+            peer.refuse(await peer.hear("server/discover"), code)
+
+    fleet = Fleet({"a": [refusing, good]}, speaks_http=over_http)
+    async with fleet.open() as host:
+        await trio.sleep(200)
+        assert host.status("a")["a"].restarts == (0 if answers else 1)
 
 
 async def test_a_missed_probe_is_forgiven_by_the_next_answer(autojump_clock):
